@@ -1,8 +1,25 @@
 // Test projects: `unit` does no I/O; the others share one sandbox started by the global set-up.
 import { defineConfig } from 'vitest/config';
 
+/** A project on the sandbox: its test files run in parallel, each with databases of its own. */
+const onSandbox = (name: string, testTimeout: number) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    globalSetup: ['sandbox/vitest-setup.ts'],
+    testTimeout,
+    hookTimeout: 60_000,
+  },
+});
+
 export default defineConfig({
   test: {
-    projects: [{ test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } }],
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      onSandbox('sandbox', 30_000),
+      onSandbox('integration', 60_000),
+      // Kills processes and measures delays: one file at a time.
+      { test: { ...onSandbox('faults', 600_000).test, fileParallelism: false } },
+    ],
   },
 });

@@ -1,0 +1,90 @@
+// The whole sandbox: PostgreSQL (CRM and queue), the stand-in for SQL Server on the same PostgreSQL, and Redis where there is one.
+// Everything ends with the process that started it, however that ends.
+import { existsSync } from 'node:fs';
+import { createCrm, createQueue, createWarehouse, type SandboxAddress } from './address.ts';
+import { withClient } from './crm/crm.ts';
+import { type SeedOptions, seedCrm } from './crm/seed.ts';
+import { type PostgresAddress, type PostgresServer, startPostgres } from './postgres.ts';
+import { type RedisServer, startRedis } from './redis.ts';
+
+export interface ServerOptions {
+  /** Start Redis too, where it is installed; 'install': also install it if that is possible. */
+  readonly redis?: boolean | 'install';
+  /** A real SQL Server's connection string, in place of the stand-in. */
+  readonly sqlServer?: string;
+}
+
+export interface SandboxServers {
+  readonly address: SandboxAddress;
+  readonly postgres: PostgresServer;
+  readonly redis: RedisServer | { readonly missing: string };
+  stop(): Promise<void>;
+}
+
+export interface Sandbox extends SandboxServers {
+  /** Connection strings: the seeded CRM, a database for the queue, the empty warehouse. */
+  readonly crm: string;
+  readonly queue: string;
+  readonly warehouse: string;
+}
+
+/** Servers without any database of ours: `createCrm`, `createQueue` and `createWarehouse` of address.ts make them. */
+export async function startServers(options: ServerOptions = {}): Promise<SandboxServers> {
+  const [postgres, redis] = await Promise.all([
+    startPostgres(),
+    options.redis
+      ? startRedis({ install: options.redis === 'install' })
+      : { missing: 'Redis was not asked for.' },
+  ]);
+  const standIn = options.sqlServer === undefined ? await startStandIn(postgres) : undefined;
+  const address: SandboxAddress = {
+    postgres: { host: postgres.host, port: postgres.port, user: postgres.user, password: postgres.password },
+    sqlServer:
+      options.sqlServer ??
+      (standIn &&
+        `Server=127.0.0.1,${standIn.port};User Id=${standIn.user};Password=${standIn.password};Encrypt=true;TrustServerCertificate=true`) ??
+      '',
+    redis: 'url' in redis ? redis.url : null,
+  };
+  return {
+    address,
+    postgres,
+    redis,
+    stop: async () => {
+      await standIn?.stop();
+      await Promise.all([postgres.stop(), 'stop' in redis && redis.stop()]);
+    },
+  };
+}
+
+export async function startSandbox(
+  options: ServerOptions & { readonly seed?: SeedOptions } = {},
+): Promise<Sandbox> {
+  const servers = await startServers(options);
+  const [crm, queue, warehouse] = await Promise.all([
+    createCrm(servers.address, 'crm').then(async (connectionString) => {
+      await withClient(connectionString, (client) => seedCrm(client, options.seed));
+      return connectionString;
+    }),
+    createQueue(servers.address, 'queue'),
+    servers.address.sqlServer === '' ? '' : createWarehouse(servers.address, 'warehouse'),
+  ]);
+  return { ...servers, crm, queue, warehouse };
+}
+
+interface StandIn {
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  stop(): Promise<void>;
+}
+
+/** Undefined while the stand-in is not built. */
+async function startStandIn(postgres: PostgresServer): Promise<StandIn | undefined> {
+  const server = new URL('./sqlserver/server.ts', import.meta.url);
+  if (!existsSync(server)) return undefined;
+  const { startSqlServer } = (await import(server.href)) as {
+    startSqlServer(options: { postgres: PostgresAddress }): Promise<StandIn>;
+  };
+  return startSqlServer({ postgres });
+}
