@@ -68,6 +68,15 @@ export interface SqlMessage {
   readonly procedure?: string;
 }
 
+/** Thrown where no sink is at hand (a refused login, a request that cannot be read): the wire sends it as an ERROR token. */
+export class SqlError extends Error {
+  readonly sql: SqlMessage;
+  constructor(sql: SqlMessage) {
+    super(sql.message);
+    this.sql = sql;
+  }
+}
+
 /**
  * Where a running batch writes to, in order. `row` and `columns` return a promise while the client
  * is slower than the engine (await it before the next call), else undefined.
@@ -118,7 +127,7 @@ export interface SqlSession {
   close(): Promise<void>;
 }
 
-/** The engine: opens sessions. `open` throws a SqlMessage-carrying error (18456, 4060) when a login is refused. */
+/** The engine: opens sessions. `open` throws a SqlError (18456, 4060) when a login is refused. */
 export interface SqlEngine {
   open(login: {
     user: string;
