@@ -2,22 +2,9 @@
 // Guarantees: `parseSqlType(formatSqlType(t))` is `t`; the default type holds every value of the Avro type that SQL Server
 // can hold at all.
 // https://learn.microsoft.com/sql/t-sql/data-types/data-types-transact-sql
-import { closest, distance } from 'fastest-levenshtein';
+import { nearestName } from '../canonical/finding.ts';
+import type { FieldType, PlainKind } from '../canonical/schema.ts';
 import type { SqlServerType } from './target.ts';
-
-/** An Avro type as an .avsc file states it: a name, an object, or a union. */
-export type AvroTypeJson = string | readonly AvroTypeJson[] | AvroTypeObject;
-
-export interface AvroTypeObject {
-  readonly type: AvroTypeJson;
-  readonly logicalType?: string;
-  readonly precision?: number;
-  readonly scale?: number;
-  /** Of `fixed`, bytes. */
-  readonly size?: number;
-  /** Not Avro's own: the most characters that a string of the source holds. Readers ignore it. */
-  readonly maxLength?: number;
-}
 
 /** Why a text is not a SQL Server type that a mapping may name. */
 export interface SqlTypeProblem {
@@ -31,76 +18,32 @@ const MAX_NVARCHAR = 4000;
 /** PostgreSQL's NAMEDATALEN - 1: no enum label is longer, whatever labels are added later. */
 const MAX_ENUM_LABEL = 63;
 
-/** The part of a nullable union that isn't null; other types unchanged. Throws a RangeError for a wider union. */
-export function withoutNull(avroType: AvroTypeJson): AvroTypeJson {
-  if (!isUnion(avroType)) return avroType;
-  const rest = avroType.filter((branch) => branch !== 'null');
-  if (rest.length !== 1) {
-    throw new RangeError(
-      `expected a type or a union of null and one type, found ${JSON.stringify(avroType)}`,
-    );
-  }
-  return rest[0] as AvroTypeJson;
-}
-
-export function isNullable(avroType: AvroTypeJson): boolean {
-  return isUnion(avroType) && avroType.includes('null');
-}
-
-/**
- * The type that a column of this Avro type gets where its mapping names none. A union with null gives its other
- * branch's type. Throws a RangeError for types that no column can hold (records, arrays, maps, wider unions).
- */
-export function defaultSqlType(avroType: AvroTypeJson): SqlServerType {
-  const type = withoutNull(avroType);
-  const object: AvroTypeObject = typeof type === 'string' ? { type } : (type as AvroTypeObject);
-  switch (object.logicalType) {
-    case 'decimal': {
-      const precision = Math.min(object.precision ?? MAX_DECIMAL_PRECISION, MAX_DECIMAL_PRECISION);
-      return { name: 'decimal', precision, scale: Math.min(object.scale ?? 0, precision) };
-    }
-    case 'uuid':
-      return { name: 'uniqueidentifier' };
-    case 'date':
-      return { name: 'date' };
-    case 'time-micros':
-      return { name: 'time', scale: 6 };
-    case 'timestamp-micros':
-      return { name: 'datetimeoffset', scale: 6 };
-    case 'local-timestamp-micros':
-      return { name: 'datetime2', scale: 6 };
-    default:
-      return defaultOfBase(object);
-  }
-}
-
-function defaultOfBase(type: AvroTypeObject): SqlServerType {
-  switch (type.type) {
-    case 'boolean':
-      return { name: 'bit' };
-    case 'int':
-      return { name: 'int' };
-    case 'long':
-      return { name: 'bigint' };
-    case 'float':
-      return { name: 'real' };
-    case 'double':
-      return { name: 'float' };
-    case 'bytes':
-      return { name: 'varbinary', length: 'max' };
-    case 'fixed':
-      return { name: 'binary', length: type.size ?? 1 };
+/** The type that a column of this field type gets where its mapping names none. */
+export function defaultSqlType(type: FieldType): SqlServerType {
+  switch (type.kind) {
+    case 'decimal':
+      return { name: 'decimal', precision: type.precision, scale: type.scale };
     case 'enum':
       return { name: 'nvarchar', length: MAX_ENUM_LABEL };
-    case 'string': {
-      const length = type.maxLength;
-      return { name: 'nvarchar', length: length !== undefined && length <= MAX_NVARCHAR ? length : 'max' };
-    }
     default:
-      if (typeof type.type === 'object') return defaultSqlType(type.type);
-      throw new RangeError(`no column can hold the Avro type ${JSON.stringify(type.type)}`);
+      return plainDefaults[type.kind];
   }
 }
+
+const plainDefaults: Readonly<Record<PlainKind, SqlServerType>> = {
+  boolean: { name: 'bit' },
+  int: { name: 'int' },
+  long: { name: 'bigint' },
+  float: { name: 'real' },
+  double: { name: 'float' },
+  string: { name: 'nvarchar', length: 'max' },
+  bytes: { name: 'varbinary', length: 'max' },
+  uuid: { name: 'uniqueidentifier' },
+  date: { name: 'date' },
+  'time-micros': { name: 'time', scale: 6 },
+  'timestamp-micros': { name: 'datetimeoffset', scale: 6 },
+  'local-timestamp-micros': { name: 'datetime2', scale: 6 },
+};
 
 /** `decimal(18,2)`, `nvarchar(max)`, `datetime2(6)`: as T-SQL writes it. */
 export function formatSqlType(type: SqlServerType): string {
@@ -199,15 +142,10 @@ function sizedType(
 }
 
 function unknownType(word: string): string {
-  const nearest = closest(word, typeNames);
-  const hint = distance(word, nearest) <= Math.max(2, word.length / 2) ? `; nearest: ${nearest}` : '';
-  return `no SQL Server type that walbridge writes: ${quote(word)}${hint}`;
+  const nearest = nearestName(word, typeNames);
+  return `no SQL Server type that walbridge writes: ${quote(word)}${nearest === null ? '' : `; nearest: ${nearest}`}`;
 }
 
 function quote(text: string): string {
   return JSON.stringify(text);
-}
-
-function isUnion(type: AvroTypeJson): type is readonly AvroTypeJson[] {
-  return Array.isArray(type);
 }
