@@ -1,7 +1,7 @@
 // The CRM's rows, made from a seeded generator: one function a table. Used by the seed and by the traffic.
 import { fourDecimals, type Random } from './random.ts';
 
-/** PostgreSQL's text of each column, by name; null is NULL. */
+/** PostgreSQL's text of each column, by name; null is NULL. Every function below returns one. */
 export type Row = Readonly<Record<string, string | null>>;
 
 export const openStages = ['prospecting', 'proposal', 'negotiation'] as const;
@@ -9,7 +9,7 @@ export const closedStages = ['won', 'lost'] as const;
 
 const largeText = (random: Random) => random.noise(9_000 + random.below(6_000));
 
-export function accountRow(random: Random, id: number, parentId: number | null): Row {
+export function accountRow(random: Random, id: number, parentId: number | null) {
   return {
     id: String(id),
     parent_id: parentId === null ? null : String(parentId),
@@ -29,11 +29,11 @@ export function accountRow(random: Random, id: number, parentId: number | null):
   };
 }
 
-export function contactRow(random: Random, id: number, accountId: number): Row {
+export function contactRow(random: Random, id: number, accountId: number) {
   return {
     id: String(id),
     account_id: String(accountId),
-    email: `c${id}.${random.below(1_000)}@example.com`,
+    email: `c${id}.${random.hex(4)}@example.com`,
     first_name: random.chance(0.1) ? null : random.word(),
     last_name: random.word(),
     phone: random.chance(0.3) ? null : `+49 ${random.below(1e9)}`,
@@ -47,7 +47,7 @@ export function contactRow(random: Random, id: number, accountId: number): Row {
   };
 }
 
-export function leadRow(random: Random, contactId: number | null): Row {
+export function leadRow(random: Random, contactId: number | null) {
   return {
     id: random.uuid(),
     company: random.word(),
@@ -65,13 +65,7 @@ export function leadRow(random: Random, contactId: number | null): Row {
   };
 }
 
-export function opportunityRow(
-  random: Random,
-  id: number,
-  accountId: number,
-  stage: string,
-  amount: number,
-): Row {
+export function opportunityRow(random: Random, id: number, accountId: number, stage: string, amount: number) {
   return {
     id: String(id),
     account_id: String(accountId),
@@ -85,7 +79,7 @@ export function opportunityRow(
   };
 }
 
-export function opportunityContactRow(random: Random, opportunityId: number, contactId: number): Row {
+export function opportunityContactRow(random: Random, opportunityId: number, contactId: number) {
   return {
     opportunity_id: String(opportunityId),
     contact_id: String(contactId),
@@ -99,7 +93,7 @@ export function activityRow(
   id: number,
   contactId: number | null,
   opportunityId: number | null,
-): Row {
+) {
   return {
     id: String(id),
     contact_id: contactId === null ? null : String(contactId),
