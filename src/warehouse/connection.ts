@@ -1,0 +1,241 @@
+// The pool of connections to a SQL Server, over mssql and tedious.
+// Guarantees: sessions all have the same SET options; a connection lost at rest never ends the process; what the driver
+// throws is classified before it leaves.
+import mssql from 'mssql';
+import type { Connection } from 'tedious';
+import type { WalbridgeError } from '../fault/fault.ts';
+import type {
+  BulkColumn,
+  BulkValue,
+  SqlParameter,
+  SqlParameters,
+  SqlResult,
+  SqlSession,
+  Warehouse,
+} from './session.ts';
+import { asWarehouseError } from './sql-fault.ts';
+
+export interface WarehouseServer {
+  readonly server: string;
+  readonly port?: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+  /** Default true. */
+  readonly encrypt?: boolean;
+  /** Default false: the certificate must be a trusted one. */
+  readonly trustServerCertificate?: boolean;
+}
+
+export interface WarehouseOptions {
+  /** Most connections at once. Default 8. */
+  readonly poolSize?: number;
+  /** Milliseconds for connection and login. Default 15,000. */
+  readonly connectTimeoutMs?: number;
+  /** Milliseconds for one statement or bulk load; notices a half-open connection too. Default 120,000. */
+  readonly requestTimeoutMs?: number;
+  /** Told of connections that broke while nobody used them; the pool replaces them by itself. */
+  readonly onPoolFault?: (fault: WalbridgeError) => void;
+}
+
+/**
+ * Logs in and returns the warehouse. Throws a WarehouseError: transient where the server can't be reached or isn't ready,
+ * permanent where it refuses the login. Reconnecting is the caller's, through `retry`: later calls on the same warehouse
+ * open new connections by themselves.
+ */
+export async function openWarehouse(
+  where: { readonly connectionString: string } | WarehouseServer,
+  options: WarehouseOptions = {},
+): Promise<Warehouse> {
+  const pool = newPool(where, options);
+  pool.on('error', (error) => options.onPoolFault?.(asWarehouseError(error, 'A pooled connection')));
+  try {
+    await pool.connect();
+  } catch (error) {
+    await pool.close().catch(() => undefined);
+    throw asWarehouseError(error, 'The login to the warehouse');
+  }
+  return {
+    ...session(() => new mssql.Request(pool)),
+    transaction: (work) => inTransaction(pool, work),
+    close: () => pool.close(),
+  };
+}
+
+function newPool(
+  where: { readonly connectionString: string } | WarehouseServer,
+  options: WarehouseOptions,
+): mssql.ConnectionPool {
+  const base: mssql.config =
+    'connectionString' in where
+      ? mssql.ConnectionPool.parseConnectionString(where.connectionString)
+      : { ...where };
+  const secure =
+    'connectionString' in where
+      ? {}
+      : { encrypt: where.encrypt ?? true, trustServerCertificate: where.trustServerCertificate ?? false };
+  return new mssql.ConnectionPool({
+    ...base,
+    connectionTimeout: options.connectTimeoutMs ?? base.connectionTimeout ?? 15_000,
+    requestTimeout: options.requestTimeoutMs ?? base.requestTimeout ?? 120_000,
+    pool: { min: 0, max: options.poolSize ?? base.pool?.max ?? 8 },
+    // The socket's state, at no round trip; a connection that died unseen fails its first call, which is retried.
+    validateConnection: 'socket',
+    beforeConnect: keepRefusal,
+    options: {
+      ...base.options,
+      ...secure,
+      appName: 'walbridge',
+      useUTC: true,
+      // XACT_ABORT: any error ends the transaction, so that nothing half-done can be committed.
+      abortTransactionOnError: true,
+      // Indexed views, filtered and computed-column indexes refuse DML from sessions with this off. tedious turns the six
+      // ANSI options that they want on by itself, and NUMERIC_ROUNDABORT off.
+      // https://learn.microsoft.com/sql/t-sql/statements/set-statements-transact-sql
+      enableArithAbort: true,
+    },
+  });
+}
+
+/** tedious forgets the number of a refused login's error: put it back, so that the refusal can be classified. */
+function keepRefusal(connection: Connection): void {
+  let refusal: { number: number; state: number; class: number } | undefined;
+  const remember = (token: { number: number; state: number; class: number }) => {
+    refusal ??= token;
+  };
+  connection.on('errorMessage', remember);
+  connection.once('connect', (error?: Error) => {
+    connection.removeListener('errorMessage', remember);
+    if (error !== undefined && refusal !== undefined) {
+      Object.assign(error, { number: refusal.number, state: refusal.state, class: refusal.class });
+    }
+  });
+}
+
+async function inTransaction<T>(
+  pool: mssql.ConnectionPool,
+  work: (session: SqlSession) => Promise<T>,
+): Promise<T> {
+  const transaction = new mssql.Transaction(pool);
+  try {
+    await transaction.begin(mssql.ISOLATION_LEVEL.READ_COMMITTED);
+  } catch (error) {
+    throw asWarehouseError(error, 'The start of a transaction');
+  }
+  let result: T;
+  try {
+    result = await work(session(() => new mssql.Request(transaction)));
+  } catch (error) {
+    // Fails where the server has rolled back already or the connection is gone: both are what was wanted.
+    await transaction.rollback().catch(() => undefined);
+    throw error;
+  }
+  try {
+    await transaction.commit();
+  } catch (error) {
+    throw asWarehouseError(error, 'A commit');
+  }
+  return result;
+}
+
+function session(request: () => mssql.Request): SqlSession {
+  return {
+    async batch<Row>(sql: string): Promise<SqlResult<Row>> {
+      try {
+        return toResult(await request().batch<Row>(sql));
+      } catch (error) {
+        throw asWarehouseError(error, 'A batch');
+      }
+    },
+    async query<Row>(sql: string, parameters: SqlParameters): Promise<SqlResult<Row>> {
+      try {
+        const prepared = request();
+        for (const [name, parameter] of Object.entries(parameters)) {
+          prepared.input(name, parameterType(parameter), parameter.value);
+        }
+        return toResult(await prepared.query<Row>(sql));
+      } catch (error) {
+        throw asWarehouseError(error, 'A statement');
+      }
+    },
+    async bulkLoad(table, columns, rows) {
+      try {
+        const result = await request().bulk(bulkTable(table, columns, rows), { tableLock: true });
+        return result.rowsAffected;
+      } catch (error) {
+        throw asWarehouseError(error, `A bulk load into ${table}`);
+      }
+    },
+  };
+}
+
+function toResult<Row>(result: mssql.IResult<Row>): SqlResult<Row> {
+  const first: readonly Row[] | undefined = result.recordsets[0 as never];
+  return { rows: first ?? [], rowsAffected: result.rowsAffected };
+}
+
+/** nvarchar's longest that isn't (max): one declaration for all short texts, so that their plans are shared. */
+const LONGEST_NVARCHAR = 4000;
+const LONGEST_BYTES = 8000;
+
+function parameterType(parameter: SqlParameter): mssql.ISqlType {
+  switch (parameter.type) {
+    case 'bit':
+      return mssql.Bit();
+    case 'int':
+      return mssql.Int();
+    case 'bigint':
+      return mssql.BigInt();
+    case 'float':
+      return mssql.Float();
+    case 'varchar':
+      return mssql.VarChar((parameter.value?.length ?? 0) > LONGEST_BYTES ? mssql.MAX : LONGEST_BYTES);
+    case 'nvarchar':
+      return mssql.NVarChar((parameter.value?.length ?? 0) > LONGEST_NVARCHAR ? mssql.MAX : LONGEST_NVARCHAR);
+    case 'varbinary':
+      return mssql.VarBinary((parameter.value?.length ?? 0) > LONGEST_BYTES ? mssql.MAX : LONGEST_BYTES);
+  }
+}
+
+function bulkTable(
+  name: string,
+  columns: readonly BulkColumn[],
+  rows: Iterable<readonly BulkValue[]>,
+): mssql.Table {
+  const table = new mssql.Table(name);
+  table.create = false;
+  for (const column of columns) {
+    table.columns.add(column.name, bulkType(column), { nullable: column.nullable });
+  }
+  // The driver hands `rows` to a stream that takes any iterable; its own array would need all of them at once.
+  table.rows = rows as unknown as mssql.Table['rows'];
+  return table;
+}
+
+function bulkType(column: BulkColumn): mssql.ISqlType {
+  const length = column.length === 'max' ? mssql.MAX : (column.length ?? 1);
+  switch (column.type) {
+    case 'bit':
+      return mssql.Bit();
+    case 'tinyint':
+      return mssql.TinyInt();
+    case 'smallint':
+      return mssql.SmallInt();
+    case 'int':
+      return mssql.Int();
+    case 'bigint':
+      return mssql.BigInt();
+    case 'real':
+      return mssql.Real();
+    case 'float':
+      return mssql.Float();
+    case 'varchar':
+      return mssql.VarChar(length);
+    case 'nvarchar':
+      return mssql.NVarChar(length);
+    case 'varbinary':
+      return mssql.VarBinary(length);
+    case 'uniqueidentifier':
+      return mssql.UniqueIdentifier();
+  }
+}
