@@ -1,0 +1,36 @@
+// Reading the lanes' durable positions.
+// Guarantees: positions and commit times exact, as apply wrote them.
+import type { Watermark } from '../change/batch.ts';
+import { controlTable } from './control-tables.ts';
+import type { SqlSession } from './session.ts';
+
+const statement = `SELECT lane, CONVERT(varchar(20), commit_lsn) AS lsn, CONVERT(varchar(20), ordinal) AS ordinal,
+  CONVERT(varchar(33), SWITCHOFFSET(commit_time, '+00:00'), 126) AS commit_time
+FROM ${controlTable('watermark')}
+ORDER BY lane`;
+
+interface WatermarkRow {
+  readonly lane: string;
+  readonly lsn: string;
+  readonly ordinal: string;
+  readonly commit_time: string | null;
+}
+
+/** Every lane's watermark. Throws a WarehouseError, 208 among them where `walbridge init` has not run. */
+export async function readWatermarks(session: SqlSession): Promise<Watermark[]> {
+  const { rows } = await session.batch<WatermarkRow>(statement);
+  return rows.map((row) => ({
+    lane: row.lane,
+    position: { lsn: BigInt(row.lsn), ordinal: Number(row.ordinal) },
+    commitTimeMicros: row.commit_time === null ? null : microsOf(row.commit_time),
+  }));
+}
+
+/** Microseconds since 1970-01-01 UTC of `2024-01-31T12:00:00.123456Z`; up to seven digits of fraction, or none. */
+function microsOf(text: string): bigint {
+  const match = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?/.exec(text);
+  if (match === null)
+    throw new RangeError('the warehouse gave a commit_time that is not ISO 8601 (style 126)');
+  const seconds = BigInt(Date.parse(`${match[1]}T${match[2]}Z`)) * 1000n;
+  return seconds + BigInt((match[3] ?? '').padEnd(6, '0').slice(0, 6));
+}
