@@ -68,13 +68,9 @@ export interface SqlMessage {
   readonly procedure?: string;
 }
 
-/** Thrown where no sink is at hand (a refused login, a request that cannot be read): the wire sends it as an ERROR token. */
-export class SqlError extends Error {
-  readonly sql: SqlMessage;
-  constructor(sql: SqlMessage) {
-    super(sql.message);
-    this.sql = sql;
-  }
+/** An error thrown where no sink is at hand (a refused login, a request that cannot be read) carries its message so. */
+export interface CarriesSqlMessage {
+  readonly sqlMessage: SqlMessage;
 }
 
 /**
@@ -127,7 +123,7 @@ export interface SqlSession {
   close(): Promise<void>;
 }
 
-/** The engine: opens sessions. `open` throws a SqlError (18456, 4060) when a login is refused. */
+/** The engine: opens sessions. `open` throws an error that CarriesSqlMessage (18456, 4060) when a login is refused. */
 export interface SqlEngine {
   open(login: {
     user: string;
