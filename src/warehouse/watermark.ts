@@ -5,7 +5,7 @@ import { controlTable } from './control-tables.ts';
 import type { SqlSession } from './session.ts';
 
 const statement = `SELECT lane, CONVERT(varchar(20), commit_lsn) AS lsn, CONVERT(varchar(20), ordinal) AS ordinal,
-  CONVERT(varchar(33), SWITCHOFFSET(commit_time, '+00:00'), 126) AS commit_time
+  CONVERT(varchar(34), commit_time, 121) AS commit_time
 FROM ${controlTable('watermark')}
 ORDER BY lane`;
 
@@ -26,11 +26,10 @@ export async function readWatermarks(session: SqlSession): Promise<Watermark[]> 
   }));
 }
 
-/** Microseconds since 1970-01-01 UTC of `2024-01-31T12:00:00.123456Z`; up to seven digits of fraction, or none. */
+/** Microseconds since 1970-01-01 UTC of `2024-01-31 12:00:00.123456 +00:00`, which is style 121 of a datetimeoffset. */
 function microsOf(text: string): bigint {
-  const match = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d+))?/.exec(text);
-  if (match === null)
-    throw new RangeError('the warehouse gave a commit_time that is not ISO 8601 (style 126)');
-  const seconds = BigInt(Date.parse(`${match[1]}T${match[2]}Z`)) * 1000n;
-  return seconds + BigInt((match[3] ?? '').padEnd(6, '0').slice(0, 6));
+  const match = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,7}))? ([+-]\d\d:\d\d)$/.exec(text);
+  if (match === null) throw new RangeError('the warehouse gave a commit_time that is not in style 121');
+  const [, date, time, fraction = '', offset] = match;
+  return BigInt(Date.parse(`${date}T${time}${offset}`)) * 1000n + BigInt(fraction.padEnd(6, '0').slice(0, 6));
 }
