@@ -1,0 +1,176 @@
+// One connection in logical replication mode: session settings, the source's identity, the slot's state, the raw stream.
+// Guarantees: values are sent in one spelling whatever the role's or the server's settings; every wait has an end.
+// https://www.postgresql.org/docs/current/protocol-replication.html
+import type { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { Client, type ClientConfig, escapeLiteral } from 'pg';
+import type { PgoutputPlugin } from 'pg-logical-replication';
+import type { Flow } from './message-pump.ts';
+import { type SlotFacts, slotFactsExpression } from './slot-facts.ts';
+
+/** Who the source is. Another system identifier is another cluster: its LSNs mean nothing here. */
+export interface SourceIdentity {
+  readonly systemId: string;
+  readonly timeline: number;
+  readonly database: string;
+}
+
+export interface StreamFacts {
+  readonly slot: SlotFacts | null;
+  readonly missingPublications: readonly string[];
+  /** Milliseconds; 0: disabled. */
+  readonly walSenderTimeoutMs: number;
+}
+
+/** The driver's connection below its client, which has no published types. */
+interface WireConnection extends EventEmitter {
+  readonly stream: Socket;
+  sendCopyFromChunk(chunk: Buffer): void;
+  end(): void;
+}
+
+const CONNECT_TIMEOUT_MS = 15_000;
+const QUERY_TIMEOUT_MS = 15_000;
+const CLOSE_TIMEOUT_MS = 1_000;
+
+/** What decides the text of values, and that warnings are sent; roles and databases may have settings of their own. */
+const SESSION = {
+  client_encoding: 'UTF8',
+  DateStyle: 'ISO, YMD',
+  IntervalStyle: 'postgres',
+  TimeZone: 'UTC',
+  extra_float_digits: '3',
+  bytea_output: 'hex',
+  lc_monetary: 'C',
+  search_path: 'pg_catalog',
+  client_min_messages: 'warning',
+  statement_timeout: '0',
+  lock_timeout: '0',
+};
+
+export class ReplicationConnection implements Flow {
+  readonly #client: Client;
+
+  private constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** @throws the driver's errors, and the signal's reason. */
+  static async open(config: ClientConfig, signal: AbortSignal): Promise<ReplicationConnection> {
+    signal.throwIfAborted();
+    const replication = { replication: 'database' } as ClientConfig;
+    const client = new Client({
+      application_name: 'walbridge',
+      keepAlive: true,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      ...config,
+      ...replication,
+    });
+    // What ends the connection rejects the query in hand as well; without a listener the process would die.
+    client.on('error', () => {});
+    const connection = new ReplicationConnection(client);
+    const abort = () => connection.destroy();
+    signal.addEventListener('abort', abort);
+    try {
+      await client.connect();
+      await connection.#query(
+        `SELECT ${Object.entries(SESSION)
+          .map(([name, value]) => `pg_catalog.set_config('${name}', '${value}', false)`)
+          .join(', ')}`,
+      );
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  get #wire(): WireConnection {
+    return (this.#client as unknown as { readonly connection: WireConnection }).connection;
+  }
+
+  async identify(): Promise<SourceIdentity> {
+    const row = (await this.#query('IDENTIFY_SYSTEM'))[0]!;
+    return {
+      systemId: String(row.systemid),
+      timeline: Number(row.timeline),
+      database: String(row.dbname),
+    };
+  }
+
+  async facts(slot: string, publications: readonly string[]): Promise<StreamFacts> {
+    const names = publications.map((name) => `(${escapeLiteral(name)})`).join(', ');
+    const row = (
+      await this.#query(`SELECT ${slotFactsExpression(slot)} AS slot,
+        (SELECT coalesce(jsonb_agg(wanted.name), '[]') FROM (VALUES ${names}) AS wanted(name)
+          WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_publication p WHERE p.pubname = wanted.name)) AS missing,
+        (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout') AS timeout`)
+    )[0]!;
+    return {
+      slot: row.slot as SlotFacts | null,
+      missingPublications: row.missing as string[],
+      walSenderTimeoutMs: Number(row.timeout),
+    };
+  }
+
+  /**
+   * Starts at the slot's confirmed position. Resolves when the server ends the stream, rejects when it or the connection fails.
+   * `onMessage` gets each CopyData message: slices of a buffer that is reused when more is read.
+   */
+  async stream(
+    plugin: PgoutputPlugin,
+    slot: string,
+    on: {
+      readonly started: () => void;
+      readonly message: (bytes: Buffer) => void;
+      readonly warning: (state: string, routine: string) => void;
+    },
+  ): Promise<void> {
+    this.#wire.once('replicationStart', on.started);
+    this.#wire.on('copyData', ({ chunk }: { chunk: Buffer }) => on.message(chunk));
+    this.#client.on('notice', (notice) => on.warning(notice.code ?? '', notice.routine ?? ''));
+    await plugin.start(this.#client as never, slot, '0/0');
+  }
+
+  send(status: Buffer): void {
+    this.#wire.sendCopyFromChunk(status);
+  }
+
+  pause(): void {
+    this.#wire.stream.pause();
+  }
+
+  resume(): void {
+    this.#wire.stream.resume();
+  }
+
+  /** Says goodbye, so that the server takes in the last status and frees the slot at once; gives up after a second. */
+  async close(): Promise<void> {
+    const { stream } = this.#wire;
+    if (stream.destroyed) return;
+    this.#wire.removeAllListeners('copyData');
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
+      stream.once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      this.#wire.end();
+      stream.resume();
+    });
+    this.destroy();
+  }
+
+  destroy(): void {
+    this.#wire.stream.destroy();
+  }
+
+  /** Simple protocol only: a replication connection knows no other. */
+  async #query(text: string): Promise<Record<string, unknown>[]> {
+    const query = { text, query_timeout: QUERY_TIMEOUT_MS };
+    return (await this.#client.query(query)).rows;
+  }
+}
