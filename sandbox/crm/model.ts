@@ -1,21 +1,30 @@
-// What the traffic has to know of the CRM to choose its next transaction without asking: which keys exist, whose they are, and
-// the open amounts. Every change can be taken back, as a transaction or a savepoint can.
+// What the traffic has to know of the CRM to choose its next transaction without asking: which keys exist, and what each row
+// adds to its account's sums. Every change can be taken back, as a transaction or a savepoint can.
 import type pg from 'pg';
-import { openStages } from './rows.ts';
+import { type Key, openStages } from './rows.ts';
 
-export interface Account {
-  id: number;
-}
-export interface Opportunity {
-  readonly account: Account;
-  /** In ten-thousandths; 0 when it is closed. */
+/** What a row adds to `contact_count` and `open_amount` (in ten-thousandths) of its account, if it has one. */
+export interface Entry {
+  readonly account: Key | null;
+  readonly contacts: number;
   readonly openAmount: number;
 }
 
-/** A map from which an entry can be picked by index in constant time. */
-export class Pool<Key extends string | number, Value> {
+const open = openStages.map((stage) => `'${stage}'`).join(', ');
+/** Key, account, contacts, open amount of each row. */
+const contents = {
+  accounts: 'SELECT id, NULL, 0, 0 FROM accounts ORDER BY id',
+  contacts: 'SELECT id, account_id, 1, 0 FROM contacts ORDER BY id',
+  opportunities: `SELECT id, account_id, 0, CASE WHEN stage IN (${open}) THEN amount * 10000 ELSE 0 END FROM opportunities ORDER BY id`,
+  leads: 'SELECT id, NULL, 0, 0 FROM leads ORDER BY id',
+  activities: `SELECT id, NULL, 0, 0 FROM activities WHERE kind <> 'bulk' ORDER BY id`,
+};
+export type Table = keyof typeof contents;
+
+/** A map from which an entry can be picked by its index, in constant time. */
+class Pool {
   #keys: Key[] = [];
-  #entries = new Map<Key, { index: number; value: Value }>();
+  #entries = new Map<Key, { index: number; entry: Entry }>();
   readonly #undo: (() => void)[];
 
   constructor(undo: (() => void)[]) {
@@ -27,24 +36,15 @@ export class Pool<Key extends string | number, Value> {
   }
 
   keyAt(index: number): Key {
-    return this.#keys[index] as Key;
+    return this.#keys[index]!;
   }
 
-  get(key: Key): Value {
-    return this.#entries.get(key)!.value;
+  get(key: Key): Entry {
+    return this.#entries.get(key)!.entry;
   }
 
-  set(key: Key, value: Value): void {
-    const entry = this.#entries.get(key);
-    if (entry) {
-      const previous = entry.value;
-      entry.value = value;
-      this.#undo.push(() => {
-        entry.value = previous;
-      });
-      return;
-    }
-    this.#entries.set(key, { index: this.#keys.length, value });
+  add(key: Key, entry: Entry): void {
+    this.#entries.set(key, { index: this.#keys.length, entry });
     this.#keys.push(key);
     this.#undo.push(() => {
       this.#keys.pop();
@@ -52,18 +52,19 @@ export class Pool<Key extends string | number, Value> {
     });
   }
 
+  /** The last key takes the place of the one that goes. */
   delete(key: Key): void {
-    const entry = this.#entries.get(key)!;
-    const last = this.#keys.pop() as Key;
+    const held = this.#entries.get(key)!;
+    const last = this.#keys.pop()!;
     this.#entries.delete(key);
-    if (last !== key) this.#place(last, entry.index);
+    if (last !== key) this.#place(last, held.index);
     this.#undo.push(() => {
-      this.#entries.set(key, entry);
       if (last !== key) {
-        this.#keys[entry.index] = key;
+        this.#keys[held.index] = key;
         this.#entries.get(last)!.index = this.#keys.length;
       }
       this.#keys.push(last);
+      this.#entries.set(key, held);
     });
   }
 
@@ -85,47 +86,33 @@ export class Pool<Key extends string | number, Value> {
 
 export class CrmModel {
   readonly #undo: (() => void)[] = [];
-  readonly accounts = new Pool<number, Account>(this.#undo);
-  readonly contacts = new Pool<number, { readonly account: Account }>(this.#undo);
-  readonly opportunities = new Pool<number, Opportunity>(this.#undo);
-  readonly leads = new Pool<string, null>(this.#undo);
-  readonly activities = new Pool<number, null>(this.#undo);
-  /** Ids of the last large transaction's activities, which the next one deletes. */
-  bulk = { from: 0, to: 0 };
+  readonly accounts = new Pool(this.#undo);
+  readonly contacts = new Pool(this.#undo);
+  readonly opportunities = new Pool(this.#undo);
+  readonly leads = new Pool(this.#undo);
+  readonly activities = new Pool(this.#undo);
+  /** The first id that no row has or had. */
   #nextId = 1;
 
   static async load(client: pg.ClientBase): Promise<CrmModel> {
     const model = new CrmModel();
-    const rows = async (query: string) =>
-      (await client.query<unknown[]>({ text: query, rowMode: 'array' })).rows;
-    for (const [id] of await rows('SELECT id FROM accounts ORDER BY id')) {
-      model.accounts.set(Number(id), { id: Number(id) });
+    for (const [table, query] of Object.entries(contents) as [Table, string][]) {
+      type Read = [id: string, account: string | null, contacts: number, openAmount: number | string];
+      const { rows } = await client.query<Read>({ text: query, rowMode: 'array' });
+      for (const [id, account, contacts, openAmount] of rows) {
+        const key = table === 'leads' ? id : Number(id);
+        model[table].add(key, {
+          account: account && Number(account),
+          contacts,
+          openAmount: Number(openAmount),
+        });
+      }
     }
-    for (const [id, account] of await rows('SELECT id, account_id FROM contacts ORDER BY id')) {
-      model.contacts.set(Number(id), { account: model.accounts.get(Number(account)) });
-    }
-    const open = openStages.map((stage) => `'${stage}'`).join(', ');
-    for (const [id, account, units] of await rows(
-      `SELECT id, account_id, CASE WHEN stage IN (${open}) THEN amount * 10000 ELSE 0 END FROM opportunities ORDER BY id`,
-    )) {
-      model.opportunities.set(Number(id), {
-        account: model.accounts.get(Number(account)),
-        openAmount: Number(units),
-      });
-    }
-    for (const [id] of await rows('SELECT id FROM leads ORDER BY id')) model.leads.set(String(id), null);
-    for (const [id] of await rows(`SELECT id FROM activities WHERE kind <> 'bulk' ORDER BY id`)) {
-      model.activities.set(Number(id), null);
-    }
-    const [bulk] = await rows(
-      `SELECT coalesce(min(id), 0), coalesce(max(id) + 1, 0) FROM activities WHERE kind = 'bulk'`,
-    );
-    model.bulk = { from: Number(bulk![0]), to: Number(bulk![1]) };
-    const [highest] = await rows(
-      `SELECT max(id) FROM (SELECT id FROM accounts UNION ALL SELECT id FROM contacts
+    const { rows } = await client.query<{ next: string }>(
+      `SELECT coalesce(max(id), 0) + 1 AS next FROM (SELECT id FROM accounts UNION ALL SELECT id FROM contacts
          UNION ALL SELECT id FROM opportunities UNION ALL SELECT id FROM activities) ids`,
     );
-    model.#nextId = Number(highest![0]) + 1;
+    model.#nextId = Number(rows[0]!.next);
     model.commit();
     return model;
   }
@@ -134,24 +121,6 @@ export class CrmModel {
   newIds(count = 1): number {
     this.#nextId += count;
     return this.#nextId - count;
-  }
-
-  rename(account: Account, id: number): void {
-    const previous = account.id;
-    this.accounts.delete(previous);
-    account.id = id;
-    this.accounts.set(id, account);
-    this.#undo.push(() => {
-      account.id = previous;
-    });
-  }
-
-  setBulk(bulk: { from: number; to: number }): void {
-    const previous = this.bulk;
-    this.bulk = bulk;
-    this.#undo.push(() => {
-      this.bulk = previous;
-    });
   }
 
   savepoint(): number {

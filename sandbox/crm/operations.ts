@@ -1,336 +1,250 @@
 // What the traffic does within its transactions: each operation writes SQL and keeps the model in step with it. Between them they
 // do to the source what breaks change data capture.
 import pg from 'pg';
-import type { CrmModel, Opportunity, Pool } from './model.ts';
+import type { CrmModel, Entry, Table } from './model.ts';
 import { fourDecimals, type Random } from './random.ts';
-import {
-  accountRow,
-  activityRow,
-  amountUnits,
-  closedStages,
-  contactRow,
-  leadRow,
-  openStages,
-  opportunityContactRow,
-  opportunityRow,
-  type Row,
-} from './rows.ts';
-
-/** A transaction in the making. */
-export interface Draft {
-  /** Share of the picks that go to eight rows of a table. */
-  readonly hotShare: number;
-  readonly random: Random;
-  readonly model: CrmModel;
-  write(sql: string, changes?: number): void;
-}
+import type { Key } from './rows.ts';
+import * as rows from './rows.ts';
 
 const text = (value: string | null) => (value === null ? 'NULL' : pg.escapeLiteral(value));
-const assignments = (row: Row) =>
-  Object.entries(row)
-    .map(([name, value]) => `${name} = ${text(value)}`)
-    .join(', ');
-const insert = (table: string, row: Row) =>
+const alone: Entry = { account: null, contacts: 0, openAmount: 0 };
+
+/** A transaction in the making. */
+export class Draft {
+  readonly statements = ['BEGIN'];
+  /** Rows written, without those of cascades. */
+  changes = 0;
+  readonly random: Random;
+  readonly model: CrmModel;
+  readonly #hotShare: number;
+
+  constructor(random: Random, model: CrmModel, hotShare: number) {
+    this.random = random;
+    this.model = model;
+    this.#hotShare = hotShare;
+  }
+
+  write(sql: string, changes = 1): void {
+    this.statements.push(sql);
+    this.changes += changes;
+  }
+
+  /** A key of the table, at `hotShare` one of its eight hot ones; null when it is empty. */
+  pick(table: Table): Key | null {
+    const { size } = this.model[table];
+    if (size === 0) return null;
+    return this.model[table].keyAt(
+      this.random.below(this.random.chance(this.#hotShare) ? Math.min(8, size) : size),
+    );
+  }
+
+  /** A key of the table, of a new row if it is empty. */
+  any(table: Table): Key {
+    return this.pick(table) ?? creators[table](this);
+  }
+
+  insert(table: Table, row: rows.Row, entry = alone): Key {
+    const key = table === 'leads' ? row.id! : Number(row.id);
+    this.write(insertSql(table, row));
+    this.model[table].add(key, entry);
+    this.#adjust(entry, 1);
+    return key;
+  }
+
+  update(table: Table, key: Key, row: rows.Row): void {
+    const assignments = Object.entries(row).map(([name, value]) => `${name} = ${text(value)}`);
+    this.write(`UPDATE ${table} SET ${assignments.join(', ')} WHERE id = ${text(String(key))}`);
+  }
+
+  /** Another place in its account's sums, or another account. */
+  reassign(table: Table, key: Key, entry: Entry): void {
+    this.#adjust(this.model[table].get(key), -1);
+    this.#adjust(entry, 1);
+    this.model[table].delete(key);
+    this.model[table].add(key, entry);
+  }
+
+  rekey(table: Table, key: Key, newKey: Key): void {
+    this.update(table, key, { id: String(newKey) });
+    const entry = this.model[table].get(key);
+    this.model[table].delete(key);
+    this.model[table].add(newKey, entry);
+  }
+
+  delete(table: Table, key = this.any(table)): Key {
+    this.write(`DELETE FROM ${table} WHERE id = ${text(String(key))}`);
+    this.#adjust(this.model[table].get(key), -1);
+    this.model[table].delete(key);
+    return key;
+  }
+
+  /** The invariant's upkeep; see traffic.ts. */
+  #adjust({ account, contacts, openAmount }: Entry, sign: 1 | -1): void {
+    if (account === null) return;
+    this.write(
+      `UPDATE accounts SET contact_count = contact_count + ${sign * contacts}, open_amount = open_amount + ${fourDecimals(sign * openAmount)}
+         WHERE id = ${account}`,
+    );
+  }
+}
+
+const insertSql = (table: string, row: rows.Row) =>
   `INSERT INTO ${table} (${Object.keys(row).join(', ')}) VALUES (${Object.values(row).map(text).join(', ')})`;
 
-function update(draft: Draft, table: string, id: number | string, row: Row): void {
-  draft.write(`UPDATE ${table} SET ${assignments(row)} WHERE id = ${text(String(id))}`);
+function insertAccount(draft: Draft, id = draft.model.newIds()): Key {
+  return draft.insert('accounts', rows.accountRow(draft.random, id, draft.pick('accounts')));
 }
 
-function remove(draft: Draft, table: string, id: number | string): void {
-  draft.write(`DELETE FROM ${table} WHERE id = ${text(String(id))}`);
+function insertContact(draft: Draft, account = draft.any('accounts'), id: Key = draft.model.newIds()): Key {
+  return draft.insert('contacts', rows.contactRow(draft.random, id, account), {
+    account,
+    contacts: 1,
+    openAmount: 0,
+  });
 }
 
-/** A key of `pool`, one of eight hot ones at `hotShare`. @returns undefined when it is empty */
-function pick<K extends string | number, V>({ random, hotShare }: Draft, pool: Pool<K, V>): K | undefined {
-  if (pool.size === 0) return undefined;
-  return pool.keyAt(random.below(random.chance(hotShare) ? Math.min(8, pool.size) : pool.size));
+function insertOpportunity(draft: Draft): Key {
+  const { random, model } = draft;
+  const [account, openAmount] = [draft.any('accounts'), rows.amountUnits(random)];
+  const row = rows.opportunityRow(random, model.newIds(), account, random.pick(rows.openStages), openAmount);
+  return draft.insert('opportunities', row, { account, contacts: 0, openAmount });
 }
 
-const now = (random: Random) => ({ updated_at: `${random.moment()}+00` });
+function insertLead(draft: Draft): Key {
+  return draft.insert('leads', rows.leadRow(draft.random, draft.pick('contacts')));
+}
 
-/** The invariant's upkeep; see traffic.ts. */
-function adjust(draft: Draft, account: number, contacts: number, openAmount: number): void {
-  draft.write(
-    `UPDATE accounts SET contact_count = contact_count + ${contacts}, open_amount = open_amount + ${fourDecimals(openAmount)},
-       ${assignments(now(draft.random))} WHERE id = ${account}`,
+function insertActivity(draft: Draft, id: Key = draft.model.newIds()): Key {
+  return draft.insert(
+    'activities',
+    rows.activityRow(draft.random, id, draft.pick('contacts'), draft.pick('opportunities')),
   );
 }
 
-function insertAccount(draft: Draft): number {
-  const { random, model } = draft;
-  const id = model.newIds();
-  draft.write(insert('accounts', accountRow(random, id, pick(draft, model.accounts) ?? null)));
-  model.accounts.set(id, { id });
-  return id;
-}
-
-function insertContact(draft: Draft): number {
-  const { random, model } = draft;
-  const account = model.accounts.get(pick(draft, model.accounts) ?? insertAccount(draft));
-  const id = model.newIds();
-  draft.write(insert('contacts', contactRow(random, id, account.id)));
-  adjust(draft, account.id, 1, 0);
-  model.contacts.set(id, { account });
-  return id;
-}
-
-function insertOpportunity(draft: Draft): number {
-  const { random, model } = draft;
-  const account = model.accounts.get(pick(draft, model.accounts) ?? insertAccount(draft));
-  const id = model.newIds();
-  const openAmount = amountUnits(random);
-  draft.write(
-    insert('opportunities', opportunityRow(random, id, account.id, random.pick(openStages), openAmount)),
-  );
-  adjust(draft, account.id, 0, openAmount);
-  model.opportunities.set(id, { account, openAmount });
-  return id;
-}
+const creators: Record<Table, (draft: Draft) => Key> = {
+  accounts: insertAccount,
+  contacts: insertContact,
+  opportunities: insertOpportunity,
+  leads: insertLead,
+  activities: insertActivity,
+};
 
 function insertLink(draft: Draft): void {
-  const { random, model } = draft;
-  const opportunity = pick(draft, model.opportunities) ?? insertOpportunity(draft);
-  const row = opportunityContactRow(random, opportunity, pick(draft, model.contacts) ?? insertContact(draft));
+  const row = rows.opportunityContactRow(draft.random, draft.any('opportunities'), draft.any('contacts'));
   draft.write(
-    `${insert('opportunity_contacts', row)} ON CONFLICT (opportunity_id, contact_id) DO UPDATE SET role = EXCLUDED.role`,
+    `${insertSql('opportunity_contacts', row)} ON CONFLICT (opportunity_id, contact_id) DO UPDATE SET role = EXCLUDED.role`,
   );
 }
 
-function insertLead(draft: Draft): string {
-  const row = leadRow(draft.random, pick(draft, draft.model.contacts) ?? null);
-  draft.write(insert('leads', row));
-  draft.model.leads.set(row.id, null);
-  return row.id;
+function changeAccount(draft: Draft): void {
+  const { annual_revenue, attributes, updated_at } = rows.accountRow(draft.random, 0, null);
+  draft.update('accounts', draft.any('accounts'), { annual_revenue, attributes, updated_at });
 }
 
-function insertActivity(draft: Draft, id = draft.model.newIds()): number {
-  const { random, model } = draft;
-  const row = activityRow(
-    random,
-    id,
-    pick(draft, model.contacts) ?? null,
-    pick(draft, model.opportunities) ?? null,
-  );
-  draft.write(insert('activities', row));
-  model.activities.set(id, null);
-  return id;
+/** Leaves `notes`, where it is in TOAST, as it was: the WAL does not carry it. So does `finishActivity` with `body`. */
+function changeContact(draft: Draft): void {
+  const { phone, tags, is_opted_in, updated_at } = rows.contactRow(draft.random, 0, 0);
+  draft.update('contacts', draft.any('contacts'), { phone, tags, is_opted_in, updated_at });
+}
+
+function finishActivity(draft: Draft): void {
+  draft.update('activities', draft.any('activities'), { is_done: 't' });
+}
+
+function changeBody(draft: Draft): void {
+  draft.update('activities', draft.any('activities'), { body: draft.random.noise(9_000) });
+}
+
+function changeLead(draft: Draft): void {
+  const { status, score, payload, updated_at } = rows.leadRow(draft.random, null);
+  draft.update('leads', draft.any('leads'), { status, score, payload, updated_at });
 }
 
 function changeOpportunity(draft: Draft): void {
   const { random, model } = draft;
-  const id = pick(draft, model.opportunities) ?? insertOpportunity(draft);
-  const before: Opportunity = model.opportunities.get(id);
-  const isOpen = random.chance(0.7);
-  const amount = amountUnits(random);
-  const openAmount = isOpen ? amount : 0;
-  const stage = random.pick<string>(isOpen ? openStages : closedStages);
-  update(draft, 'opportunities', id, { stage, amount: fourDecimals(amount), ...now(random) });
-  adjust(draft, before.account.id, 0, openAmount - before.openAmount);
-  model.opportunities.set(id, { account: before.account, openAmount });
+  const id = draft.any('opportunities');
+  const [isOpen, units] = [random.chance(0.7), rows.amountUnits(random)];
+  const stage = random.pick<string>(isOpen ? rows.openStages : rows.closedStages);
+  draft.update('opportunities', id, { stage, amount: fourDecimals(units) });
+  draft.reassign('opportunities', id, { ...model.opportunities.get(id), openAmount: isOpen ? units : 0 });
 }
 
 function moveContact(draft: Draft): void {
-  const { random, model } = draft;
-  const id = pick(draft, model.contacts) ?? insertContact(draft);
-  const from = model.contacts.get(id).account;
-  const to = model.accounts.get(pick(draft, model.accounts)!);
-  update(draft, 'contacts', id, { account_id: String(to.id), ...now(random) });
-  adjust(draft, from.id, -1, 0);
-  adjust(draft, to.id, 1, 0);
-  model.contacts.set(id, { account: to });
+  const [id, account] = [draft.any('contacts'), draft.any('accounts')];
+  draft.update('contacts', id, { account_id: String(account) });
+  draft.reassign('contacts', id, { account, contacts: 1, openAmount: 0 });
 }
 
+/** Its activities, leads and opportunities follow by cascade. */
 function changeContactKey(draft: Draft): void {
-  const { model } = draft;
-  const id = pick(draft, model.contacts) ?? insertContact(draft);
-  const newId = model.newIds();
-  update(draft, 'contacts', id, { id: String(newId) });
-  const value = model.contacts.get(id);
-  model.contacts.delete(id);
-  model.contacts.set(newId, value);
-}
-
-function changeAccountKey(draft: Draft): void {
-  const { model } = draft;
-  const id = pick(draft, model.accounts) ?? insertAccount(draft);
-  const newId = model.newIds();
-  update(draft, 'accounts', id, { id: String(newId) });
-  model.rename(model.accounts.get(id), newId);
+  draft.rekey('contacts', draft.any('contacts'), draft.model.newIds());
 }
 
 function changeLeadKey(draft: Draft): void {
-  const { random, model } = draft;
-  const id = pick(draft, model.leads) ?? insertLead(draft);
-  const newId = random.uuid();
-  update(draft, 'leads', id, { id: newId, ...now(random) });
-  model.leads.delete(id);
-  model.leads.set(newId, null);
+  draft.rekey('leads', draft.any('leads'), draft.random.uuid());
 }
 
-/** Moves the first pair at or after a picked opportunity to another contact. */
+function changeActivityKey(draft: Draft): void {
+  draft.rekey('activities', draft.any('activities'), draft.model.newIds());
+}
+
+/** The first pair at or after an opportunity: pairs are not in the model. */
+const linkFrom = (opportunity: Key) =>
+  `SELECT opportunity_id, contact_id FROM opportunity_contacts WHERE opportunity_id >= ${opportunity} ORDER BY 1, 2 LIMIT 1`;
+
 function changeLinkKey(draft: Draft): void {
-  const { model } = draft;
-  const opportunity = pick(draft, model.opportunities) ?? insertOpportunity(draft);
-  const contact = pick(draft, model.contacts) ?? insertContact(draft);
+  const [opportunity, contact] = [draft.any('opportunities'), draft.any('contacts')];
   draft.write(
     `UPDATE opportunity_contacts l SET contact_id = ${contact} WHERE (opportunity_id, contact_id) = (${linkFrom(opportunity)})
        AND NOT EXISTS (SELECT FROM opportunity_contacts o WHERE o.opportunity_id = l.opportunity_id AND o.contact_id = ${contact})`,
   );
 }
 
-const linkFrom = (opportunity: number) =>
-  `SELECT opportunity_id, contact_id FROM opportunity_contacts WHERE opportunity_id >= ${opportunity} ORDER BY 1, 2 LIMIT 1`;
-
 function swapEmails(draft: Draft): void {
-  const one = pick(draft, draft.model.contacts) ?? insertContact(draft);
-  let other = pick(draft, draft.model.contacts)!;
-  if (other === one) other = insertContact(draft);
+  const [one, picked] = [draft.any('contacts'), draft.any('contacts')];
+  const pair = `(${one}, ${picked === one ? insertContact(draft) : picked})`;
   draft.write(
-    `UPDATE contacts c SET email = o.email FROM contacts o
-       WHERE c.id IN (${one}, ${other}) AND o.id IN (${one}, ${other}) AND c.id <> o.id`,
+    `UPDATE contacts c SET email = o.email FROM contacts o WHERE c.id IN ${pair} AND o.id IN ${pair} AND c.id <> o.id`,
     2,
   );
 }
 
 function deleteContact(draft: Draft): void {
-  const { model } = draft;
-  const id = pick(draft, model.contacts) ?? insertContact(draft);
-  const { account } = model.contacts.get(id);
-  remove(draft, 'contacts', id);
-  adjust(draft, account.id, -1, 0);
-  model.contacts.delete(id);
+  draft.delete('contacts');
 }
 
 function deleteOpportunity(draft: Draft): void {
-  const { model } = draft;
-  const id = pick(draft, model.opportunities) ?? insertOpportunity(draft);
-  const { account, openAmount } = model.opportunities.get(id);
-  remove(draft, 'opportunities', id);
-  adjust(draft, account.id, 0, -openAmount);
-  model.opportunities.delete(id);
+  draft.delete('opportunities');
+}
+
+function deleteLink(draft: Draft): void {
+  draft.write(
+    `DELETE FROM opportunity_contacts WHERE (opportunity_id, contact_id) = (${linkFrom(draft.any('opportunities'))})`,
+  );
 }
 
 function deleteLead(draft: Draft): void {
-  const id = pick(draft, draft.model.leads) ?? insertLead(draft);
-  remove(draft, 'leads', id);
-  draft.model.leads.delete(id);
+  draft.delete('leads');
 }
 
-function deleteActivity(draft: Draft): number {
-  const id = pick(draft, draft.model.activities) ?? insertActivity(draft);
-  remove(draft, 'activities', id);
-  draft.model.activities.delete(id);
-  return id;
+function deleteActivity(draft: Draft): void {
+  draft.delete('activities');
 }
 
-/** The same contact goes and comes back in one transaction, with other values. */
+/** The same key goes and comes back in one transaction, with other values. */
+function reinsertActivity(draft: Draft): void {
+  insertActivity(draft, draft.delete('activities'));
+}
+
 function reinsertContact(draft: Draft): void {
-  const { random, model } = draft;
-  const id = pick(draft, model.contacts) ?? insertContact(draft);
-  remove(draft, 'contacts', id);
-  draft.write(insert('contacts', contactRow(random, id, model.contacts.get(id).account.id)));
+  const id = draft.any('contacts');
+  const { account } = draft.model.contacts.get(id);
+  insertContact(draft, account!, draft.delete('contacts', id));
 }
 
-export type Operation = (draft: Draft) => unknown;
-
-/** By kind and name, with weights. */
-export const operations: Record<
-  'insert' | 'update' | 'delete',
-  Record<string, readonly [weight: number, operation: Operation]>
-> = {
-  insert: {
-    insertAccount: [1, insertAccount],
-    insertContact: [4, insertContact],
-    insertOpportunity: [4, insertOpportunity],
-    insertLink: [3, insertLink],
-    insertLead: [3, insertLead],
-    insertActivity: [6, insertActivity],
-  },
-  update: {
-    changeAccount: [
-      3,
-      (draft) => {
-        const { annual_revenue, attributes } = accountRow(draft.random, 0, null);
-        update(draft, 'accounts', pick(draft, draft.model.accounts) ?? insertAccount(draft), {
-          annual_revenue,
-          attributes,
-        });
-      },
-    ],
-    // Leaves `notes` and `body`, where they are in TOAST, as they were: the WAL does not carry them.
-    changeContact: [
-      4,
-      (draft) => {
-        const { phone, tags, is_opted_in } = contactRow(draft.random, 0, 0);
-        update(draft, 'contacts', pick(draft, draft.model.contacts) ?? insertContact(draft), {
-          phone,
-          tags,
-          is_opted_in,
-          ...now(draft.random),
-        });
-      },
-    ],
-    finishActivity: [
-      3,
-      (draft) =>
-        update(draft, 'activities', pick(draft, draft.model.activities) ?? insertActivity(draft), {
-          is_done: 't',
-        }),
-    ],
-    changeBody: [
-      1,
-      (draft) =>
-        update(draft, 'activities', pick(draft, draft.model.activities) ?? insertActivity(draft), {
-          body: draft.random.noise(9_000),
-        }),
-    ],
-    changeLead: [
-      3,
-      (draft) => {
-        const { status, score, payload } = leadRow(draft.random, null);
-        update(draft, 'leads', pick(draft, draft.model.leads) ?? insertLead(draft), {
-          status,
-          score,
-          payload,
-          ...now(draft.random),
-        });
-      },
-    ],
-    changeOpportunity: [4, changeOpportunity],
-    moveContact: [2, moveContact],
-    changeLinkKey: [1, changeLinkKey],
-    changeContactKey: [1, changeContactKey],
-    changeLeadKey: [1, changeLeadKey],
-    changeAccountKey: [0.2, changeAccountKey],
-    swapEmails: [1, swapEmails],
-  },
-  delete: {
-    deleteContact: [2, deleteContact],
-    deleteOpportunity: [2, deleteOpportunity],
-    deleteLink: [
-      2,
-      (draft) => {
-        const opportunity = pick(draft, draft.model.opportunities) ?? insertOpportunity(draft);
-        draft.write(
-          `DELETE FROM opportunity_contacts WHERE (opportunity_id, contact_id) = (${linkFrom(opportunity)})`,
-        );
-      },
-    ],
-    deleteLead: [2, deleteLead],
-    deleteActivity: [4, deleteActivity],
-    reinsertActivity: [1, (draft) => insertActivity(draft, deleteActivity(draft))],
-    reinsertContact: [1, reinsertContact],
-    insertAndDelete: [
-      1,
-      (draft) => {
-        const id = insertAccount(draft);
-        remove(draft, 'accounts', id);
-        draft.model.accounts.delete(id);
-      },
-    ],
-  },
-};
+function insertAndDelete(draft: Draft): void {
+  draft.delete('accounts', insertAccount(draft));
+}
 
 export function truncateActivities(draft: Draft): void {
   draft.write('TRUNCATE activities');
@@ -338,21 +252,41 @@ export function truncateActivities(draft: Draft): void {
   for (let count = draft.random.below(20); count > 0; count--) insertActivity(draft);
 }
 
-/** Deletes the last large transaction's rows, inserts as many new ones, updates every tenth. */
-export function largeChange(draft: Draft, rows: number): void {
-  const { model } = draft;
-  const { from, to } = model.bulk;
-  const id = model.newIds(rows);
-  draft.write(`DELETE FROM activities WHERE id >= ${from} AND id < ${to}`, to - from);
+/** Deletes the last large transaction's rows, inserts `count` new ones, updates every tenth. */
+export function changeMany(draft: Draft, count: number): void {
+  const id = draft.model.newIds(count);
+  draft.write(`DELETE FROM activities WHERE kind = 'bulk'`, count);
   draft.write(
     `INSERT INTO activities (id, kind, subject, body, occurred_at)
        SELECT i, 'bulk', 'bulk ' || i, repeat(md5(i::text), 4), timestamptz '2025-01-01' + i * interval '1 microsecond'
-       FROM generate_series(${id}, ${id + rows - 1}) i`,
-    rows,
+       FROM generate_series(${id}, ${id + count - 1}) i`,
+    count,
   );
   draft.write(
-    `UPDATE activities SET is_done = true WHERE id >= ${id} AND id < ${id + rows} AND id % 10 = 0`,
-    Math.floor(rows / 10),
+    `UPDATE activities SET is_done = true WHERE kind = 'bulk' AND id % 10 = 0`,
+    Math.floor(count / 10),
   );
-  model.setBulk({ from: id, to: id + rows });
 }
+
+type Weighted = readonly (readonly [operation: (draft: Draft) => unknown, weight: number])[];
+
+// biome-ignore format: one line a kind of row
+export const operations: Record<'insert' | 'update' | 'delete', Weighted> = {
+  insert: [
+    [insertAccount, 1], [insertContact, 4], [insertOpportunity, 4], [insertLink, 3], [insertLead, 3], [insertActivity, 6],
+  ],
+  update: [
+    [changeAccount, 3],
+    [changeContact, 4], [moveContact, 2], [changeContactKey, 1], [swapEmails, 1],
+    [changeOpportunity, 4], [changeLinkKey, 1],
+    [changeLead, 3], [changeLeadKey, 1],
+    [finishActivity, 3], [changeBody, 1], [changeActivityKey, 1],
+  ],
+  delete: [
+    [insertAndDelete, 1],
+    [deleteContact, 2], [reinsertContact, 1],
+    [deleteOpportunity, 2], [deleteLink, 2],
+    [deleteLead, 2],
+    [deleteActivity, 4], [reinsertActivity, 1],
+  ],
+};

@@ -4,12 +4,15 @@ import { fourDecimals, type Random } from './random.ts';
 /** PostgreSQL's text of each column, by name; null is NULL. Every function below returns one. */
 export type Row = Readonly<Record<string, string | null>>;
 
+/** A bigint id, or a uuid. */
+export type Key = number | string;
+
 export const openStages = ['prospecting', 'proposal', 'negotiation'] as const;
 export const closedStages = ['won', 'lost'] as const;
 
 const largeText = (random: Random) => random.noise(9_000 + random.below(6_000));
 
-export function accountRow(random: Random, id: number, parentId: number | null) {
+export function accountRow(random: Random, id: Key, parentId: Key | null) {
   return {
     id: String(id),
     parent_id: parentId === null ? null : String(parentId),
@@ -29,7 +32,7 @@ export function accountRow(random: Random, id: number, parentId: number | null) 
   };
 }
 
-export function contactRow(random: Random, id: number, accountId: number) {
+export function contactRow(random: Random, id: Key, accountId: Key) {
   return {
     id: String(id),
     account_id: String(accountId),
@@ -47,7 +50,7 @@ export function contactRow(random: Random, id: number, accountId: number) {
   };
 }
 
-export function leadRow(random: Random, contactId: number | null) {
+export function leadRow(random: Random, contactId: Key | null) {
   return {
     id: random.uuid(),
     company: random.word(),
@@ -65,7 +68,7 @@ export function leadRow(random: Random, contactId: number | null) {
   };
 }
 
-export function opportunityRow(random: Random, id: number, accountId: number, stage: string, amount: number) {
+export function opportunityRow(random: Random, id: Key, accountId: Key, stage: string, amount: number) {
   return {
     id: String(id),
     account_id: String(accountId),
@@ -79,7 +82,7 @@ export function opportunityRow(random: Random, id: number, accountId: number, st
   };
 }
 
-export function opportunityContactRow(random: Random, opportunityId: number, contactId: number) {
+export function opportunityContactRow(random: Random, opportunityId: Key, contactId: Key) {
   return {
     opportunity_id: String(opportunityId),
     contact_id: String(contactId),
@@ -88,12 +91,7 @@ export function opportunityContactRow(random: Random, opportunityId: number, con
   };
 }
 
-export function activityRow(
-  random: Random,
-  id: number,
-  contactId: number | null,
-  opportunityId: number | null,
-) {
+export function activityRow(random: Random, id: Key, contactId: Key | null, opportunityId: Key | null) {
   return {
     id: String(id),
     contact_id: contactId === null ? null : String(contactId),

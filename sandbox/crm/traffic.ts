@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { CrmModel } from './model.ts';
 import { createRandom } from './random.ts';
-import { type Mix, nextTransaction, type TransactionOptions } from './transactions.ts';
+import { defaultTransactions, nextTransaction, type TransactionOptions } from './transactions.ts';
 
 export interface TrafficOptions extends Partial<TransactionOptions> {
   readonly seed?: number;
@@ -38,8 +38,6 @@ export interface Traffic {
   stop(): Promise<TrafficStats>;
 }
 
-const defaultMix: Mix = { insert: 40, update: 45, delete: 15 };
-
 /**
  * One connection, and the only writer of the CRM. With the same seed and the same rows to start from, the same transactions.
  * @throws the driver's error when it cannot connect
@@ -51,12 +49,7 @@ export async function startTraffic(connectionString: string, options: TrafficOpt
     transactions = Number.POSITIVE_INFINITY,
     reconnect = false,
   } = options;
-  const settings: TransactionOptions = {
-    mix: options.mix ?? defaultMix,
-    hotShare: options.hotShare ?? 0.3,
-    truncate: options.truncate ?? false,
-    largeTransactionRows: options.largeTransactionRows ?? 0,
-  };
+  const settings = { ...defaultTransactions, ...options };
   const random = createRandom(seed);
   const stats: TrafficStats = { transactions: 0, changes: 0, rolledBack: 0, reconnects: 0, operations: {} };
   const stopping = new AbortController();

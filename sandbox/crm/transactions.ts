@@ -1,6 +1,6 @@
 // The traffic's transactions: a pure function of a seeded generator and the model, so that the same seed makes the same ones.
 import type { CrmModel } from './model.ts';
-import { type Draft, largeChange, operations, truncateActivities } from './operations.ts';
+import { changeMany, Draft, operations, truncateActivities } from './operations.ts';
 import type { Random } from './random.ts';
 
 export interface Mix {
@@ -19,6 +19,13 @@ export interface TransactionOptions {
   readonly largeTransactionRows: number;
 }
 
+export const defaultTransactions: TransactionOptions = {
+  mix: { insert: 40, update: 45, delete: 15 },
+  hotShare: 0.3,
+  truncate: false,
+  largeTransactionRows: 0,
+};
+
 export interface CrmTransaction {
   /** From BEGIN to COMMIT or ROLLBACK. */
   readonly sql: string;
@@ -28,12 +35,11 @@ export interface CrmTransaction {
   readonly operations: readonly string[];
 }
 
-function weighted<T>(random: Random, choices: Readonly<Record<string, readonly [number, T]>>): [string, T] {
-  const entries = Object.entries(choices);
-  let left = random.next() * entries.reduce((sum, [, [weight]]) => sum + weight, 0);
-  for (const [name, [weight, choice]] of entries) {
+function choose<T>(random: Random, choices: readonly (readonly [choice: T, weight: number])[]): T {
+  let left = random.next() * choices.reduce((sum, [, weight]) => sum + weight, 0);
+  for (const [choice, weight] of choices) {
     left -= weight;
-    if (left < 0) return [name, choice];
+    if (left < 0) return choice;
   }
   throw new Error('the weights are all zero');
 }
@@ -44,29 +50,13 @@ export function nextTransaction(
   model: CrmModel,
   options: TransactionOptions,
 ): CrmTransaction {
-  const statements: string[] = ['BEGIN'];
+  const draft = new Draft(random, model, options.hotShare);
   const names: string[] = [];
-  let changes = 0;
-  const draft: Draft = {
-    hotShare: options.hotShare,
-    random,
-    model,
-    write: (sql, rows = 1) => {
-      statements.push(sql);
-      changes += rows;
-    },
-  };
-  const { mix } = options;
-  const kinds = {
-    insert: [mix.insert, 'insert'],
-    update: [mix.update, 'update'],
-    delete: [mix.delete, 'delete'],
-  } as const;
+  const kinds = Object.entries(options.mix) as [keyof Mix, number][];
   const operate = () => {
-    const [, kind] = weighted<keyof Mix>(random, kinds);
-    const [name, operation] = weighted(random, operations[kind]);
+    const operation = choose(random, operations[choose(random, kinds)]);
     operation(draft);
-    names.push(name);
+    names.push(operation.name);
   };
   for (let count = random.chance(0.4) ? 1 : 2 + random.below(6); count > 0; count--) operate();
   if (options.truncate && random.chance(0.005)) {
@@ -74,22 +64,22 @@ export function nextTransaction(
     names.push('truncate');
   }
   if (options.largeTransactionRows > 0 && random.chance(0.01)) {
-    largeChange(draft, options.largeTransactionRows);
+    changeMany(draft, options.largeTransactionRows);
     names.push('large');
   }
   if (random.chance(0.1)) {
-    const [savepoint, kept] = [model.savepoint(), changes];
-    statements.push('SAVEPOINT before');
+    const [savepoint, kept] = [model.savepoint(), draft.changes];
+    draft.statements.push('SAVEPOINT before');
     operate();
-    statements.push('ROLLBACK TO SAVEPOINT before');
+    draft.statements.push('ROLLBACK TO SAVEPOINT before');
     model.rollbackTo(savepoint);
-    changes = kept;
+    draft.changes = kept;
     names.push('savepointRollback');
     operate();
   }
   const isCommitted = !random.chance(0.03);
   if (!isCommitted) model.rollbackTo(0);
   model.commit();
-  statements.push(isCommitted ? 'COMMIT' : 'ROLLBACK');
-  return { sql: statements.join(';\n'), isCommitted, changes: isCommitted ? changes : 0, operations: names };
+  const sql = [...draft.statements, isCommitted ? 'COMMIT' : 'ROLLBACK'].join(';\n');
+  return { sql, isCommitted, changes: isCommitted ? draft.changes : 0, operations: names };
 }
