@@ -1,0 +1,213 @@
+// Adopting a legacy table: what it lacks for a mapping, and what of it would lose rows or values.
+// Guarantees: pure; the only statements are ALTER TABLE … ADD of nullable columns, or of any column while it is empty.
+import { formatSqlType } from '../mapping/default-type.ts';
+import type { TargetColumn, TargetTable } from '../mapping/target.ts';
+import type { ColumnFacts, TableFacts } from './catalog.ts';
+import { columnDefinition, isText, KEY_COLLATION, keyName, metadataColumns } from './create-table.ts';
+import type { WarehouseFinding } from './finding.ts';
+import { displayTable, isSameName, quoteName, quoteTable } from './identifier.ts';
+import { nearestName } from './nearest-name.ts';
+import { typeFit } from './type-fit.ts';
+
+interface Adoption {
+  readonly statements: string[];
+  readonly findings: WarehouseFinding[];
+}
+
+export function adoptTable(facts: TableFacts, target: TargetTable): Adoption {
+  const adoption: Adoption = { statements: [], findings: [] };
+  const wanted: TargetColumn[] = [
+    ...target.columns,
+    ...metadataColumns(target).map((column) => ({ ...column, nullable: true, field: '' })),
+  ];
+  for (const column of wanted) adoptColumn(facts, target, column, adoption);
+  adoption.findings.push(
+    ...unmappedFindings(facts, target, wanted),
+    ...keyFindings(facts, target),
+    ...triggerFindings(facts, target),
+    ...temporalFindings(facts, target),
+  );
+  return adoption;
+}
+
+function finding(
+  target: TargetTable,
+  code: WarehouseFinding['code'],
+  severity: WarehouseFinding['severity'],
+  column: string | null,
+  message: string,
+  statement: string | null = null,
+): WarehouseFinding {
+  const object = column === null ? displayTable(target) : `${displayTable(target)}.${column}`;
+  return { code, severity, entity: target.entity, object, message, statement };
+}
+
+function adoptColumn(facts: TableFacts, target: TargetTable, wanted: TargetColumn, adoption: Adoption): void {
+  const existing = facts.columns.find((column) => isSameName(column.name, wanted.name));
+  if (existing === undefined) {
+    addColumn(facts, target, wanted, adoption);
+    return;
+  }
+  const add = (
+    code: WarehouseFinding['code'],
+    severity: WarehouseFinding['severity'],
+    message: string,
+    statement: string | null = null,
+  ) => adoption.findings.push(finding(target, code, severity, existing.name, message, statement));
+
+  if (existing.computed || existing.generated) {
+    const kind = existing.computed ? 'computed' : 'filled by the server';
+    add('WB6103', 'error', `The column is ${kind} and can't be written; expected a plain column.`);
+    return;
+  }
+  if (existing.identity) {
+    add(
+      'WB6104',
+      'error',
+      'The column is an IDENTITY: its values would need SET IDENTITY_INSERT and can never be updated. Map another column, or rebuild the table without IDENTITY.',
+    );
+  }
+  if (existing.type === null) {
+    add(
+      'WB6105',
+      'error',
+      `The column is ${existing.typeText}, which walbridge doesn't write; expected ${formatSqlType(wanted.type)}.`,
+    );
+    return;
+  }
+  typeFindings(wanted, existing, facts, add);
+  const inKey = target.key.some((name) => isSameName(name, wanted.name));
+  if (inKey && isText(existing.type) && !isBinary(existing.collation)) {
+    add(
+      'WB6107',
+      'error',
+      `The key column has the collation ${existing.collation ?? 'of the database'}: keys that differ by case or accent only would overwrite each other; expected a binary one such as ${KEY_COLLATION}. Drop the indexes on it, run the statement, make them again.`,
+      `ALTER TABLE ${quoteTable(facts.name)} ALTER COLUMN ${quoteName(existing.name)} ${existing.typeText} COLLATE ${KEY_COLLATION} ${existing.nullable ? 'NULL' : 'NOT NULL'}`,
+    );
+  }
+}
+
+function typeFindings(
+  wanted: TargetColumn,
+  existing: ColumnFacts,
+  facts: TableFacts,
+  add: (code: `WB${number}`, severity: 'error' | 'warning', message: string, statement?: string) => void,
+): void {
+  if (existing.type === null) return;
+  const fit = typeFit(wanted.type, existing.type, existing.collation);
+  if (fit.verdict !== 'holds') {
+    const severity = fit.verdict === 'loses' ? 'error' : 'warning';
+    const collate =
+      existing.collation !== null && isText(wanted.type) ? ` COLLATE ${existing.collation}` : '';
+    add(
+      'WB6106',
+      severity,
+      `The column is ${existing.typeText}, the mapping wants ${formatSqlType(wanted.type)}: ${fit.why}.`,
+      `ALTER TABLE ${quoteTable(facts.name)} ALTER COLUMN ${quoteName(existing.name)} ${formatSqlType(wanted.type)}${collate} ${existing.nullable ? 'NULL' : 'NOT NULL'}`,
+    );
+  }
+  if (wanted.nullable && !existing.nullable) {
+    add(
+      'WB6108',
+      'warning',
+      'The column is NOT NULL, the field is nullable: rows with NULL go to quarantine.',
+    );
+  }
+}
+
+function isBinary(collation: string | null): boolean {
+  return collation !== null && /_BIN2?(_UTF8)?$/i.test(collation);
+}
+
+function addColumn(facts: TableFacts, target: TargetTable, wanted: TargetColumn, adoption: Adoption): void {
+  const definition = columnDefinition(wanted, target.key);
+  const sql = `ALTER TABLE ${quoteTable(facts.name)} ADD ${definition}`;
+  if (wanted.nullable || facts.empty) {
+    adoption.statements.push(sql);
+    return;
+  }
+  const known = facts.columns.map((column) => column.name);
+  const message = `The column is missing and the table has rows, so it can't be added as NOT NULL${nearestName(wanted.name, known)}. Make the field nullable in the mapping, or add the column with a default first.`;
+  const statement = `ALTER TABLE ${quoteTable(facts.name)} ADD ${columnDefinition({ ...wanted, nullable: true }, target.key)}`;
+  adoption.findings.push(finding(target, 'WB6109', 'error', wanted.name, message, statement));
+}
+
+function unmappedFindings(
+  facts: TableFacts,
+  target: TargetTable,
+  wanted: readonly TargetColumn[],
+): WarehouseFinding[] {
+  return facts.columns
+    .filter((column) => !wanted.some((one) => isSameName(one.name, column.name)))
+    .filter(
+      (column) =>
+        !(column.nullable || column.hasDefault || column.identity || column.computed || column.generated),
+    )
+    .map((column) =>
+      finding(
+        target,
+        'WB6110',
+        'error',
+        column.name,
+        'The legacy column is NOT NULL, has no default and no mapping fills it: no row could be inserted. Map it, or give it a default or NULL.',
+        `ALTER TABLE ${quoteTable(facts.name)} ALTER COLUMN ${quoteName(column.name)} ${column.typeText}${column.collation === null ? '' : ` COLLATE ${column.collation}`} NULL`,
+      ),
+    );
+}
+
+function keyFindings(facts: TableFacts, target: TargetTable): WarehouseFinding[] {
+  const unique = facts.uniqueKeys.some(
+    (key) =>
+      !key.filtered &&
+      key.columns.length === target.key.length &&
+      key.columns.every((column) => target.key.some((name) => isSameName(name, column))),
+  );
+  if (unique) return [];
+  const columns = target.key.map(quoteName).join(', ');
+  return [
+    finding(
+      target,
+      'WB6111',
+      'error',
+      null,
+      `The table has no primary key or unique index on exactly ${target.key.join(', ')}: a row could be there twice, and finding it would read the whole table.`,
+      `CREATE UNIQUE INDEX ${quoteName(keyName('UX', target.table))} ON ${quoteTable(facts.name)} (${columns})`,
+    ),
+  ];
+}
+
+function triggerFindings(facts: TableFacts, target: TargetTable): WarehouseFinding[] {
+  return facts.triggers
+    .filter((trigger) => !trigger.disabled)
+    .map((trigger) =>
+      trigger.insteadOf
+        ? finding(
+            target,
+            'WB6112',
+            'error',
+            null,
+            `The INSTEAD OF trigger ${trigger.name} decides what is written: no row could be trusted to arrive.`,
+            `DISABLE TRIGGER ${quoteName(trigger.name)} ON ${quoteTable(facts.name)}`,
+          )
+        : finding(
+            target,
+            'WB6112',
+            'warning',
+            null,
+            `The trigger ${trigger.name} runs within each batch: it has to work on many rows at once, and rows that it refuses go to quarantine.`,
+          ),
+    );
+}
+
+function temporalFindings(facts: TableFacts, target: TargetTable): WarehouseFinding[] {
+  if (!facts.temporal) return [];
+  return [
+    finding(
+      target,
+      'WB6114',
+      'advice',
+      null,
+      'The table is system-versioned: its history grows by every update, and a TRUNCATE of the source arrives as a DELETE.',
+    ),
+  ];
+}

@@ -1,0 +1,93 @@
+// What has to be done so that the target tables can be written to: create those that are missing, adopt the others.
+// Guarantees: pure; an existing table's own columns, keys and data are left alone: it only ever gains columns.
+import type { TargetTable } from '../mapping/target.ts';
+import { adoptTable } from './adopt-table.ts';
+import { type Catalog, tableKey } from './catalog.ts';
+import { createTable } from './create-table.ts';
+import type { WarehouseFinding } from './finding.ts';
+import { displayTable, quoteName, type TableName } from './identifier.ts';
+
+/** One batch to run, for one mapping. */
+export interface TargetStatement {
+  readonly entity: string;
+  readonly sql: string;
+}
+
+export interface TargetPlan {
+  /** In the order to run them. */
+  readonly statements: readonly TargetStatement[];
+  readonly findings: readonly WarehouseFinding[];
+}
+
+/** With an `error` among the findings, don't run the statements. */
+export function planTargets(catalog: Catalog, targets: readonly TargetTable[]): TargetPlan {
+  const statements: TargetStatement[] = [];
+  const findings: WarehouseFinding[] = [...sharedTables(targets), ...foreignKeyFindings(catalog, targets)];
+  const schemas = new Set(catalog.schemas);
+  for (const target of targets) {
+    const { entity } = target;
+    const facts = catalog.tables.get(tableKey(target));
+    if (facts !== undefined) {
+      const adopted = adoptTable(facts, target);
+      statements.push(...adopted.statements.map((sql) => ({ entity, sql })));
+      findings.push(...adopted.findings);
+      continue;
+    }
+    if (!schemas.has(target.schema.toUpperCase())) {
+      schemas.add(target.schema.toUpperCase());
+      statements.push({ entity, sql: `CREATE SCHEMA ${quoteName(target.schema)}` });
+    }
+    const created = createTable(target);
+    statements.push(...created.statements.map((sql) => ({ entity, sql })));
+    findings.push(...created.findings);
+  }
+  return { statements, findings };
+}
+
+function sharedTables(targets: readonly TargetTable[]): WarehouseFinding[] {
+  const owners = new Map<string, string>();
+  return targets.flatMap((target) => {
+    const owner = owners.get(tableKey(target));
+    owners.set(tableKey(target), target.entity);
+    if (owner === undefined) return [];
+    return {
+      code: 'WB6100',
+      severity: 'error',
+      entity: target.entity,
+      object: displayTable(target),
+      message: `${owner} writes to this table too; expected one mapping a table.`,
+      statement: null,
+    } as const;
+  });
+}
+
+function foreignKeyFindings(catalog: Catalog, targets: readonly TargetTable[]): WarehouseFinding[] {
+  const byTable = new Map(targets.map((target) => [tableKey(target), target]));
+  return catalog.foreignKeys
+    .filter((key) => !key.disabled)
+    .flatMap((key): WarehouseFinding[] => {
+      const from = byTable.get(tableKey(key.from));
+      const to = byTable.get(tableKey(key.to));
+      const finding = (entity: string, at: TableName, message: string): WarehouseFinding => ({
+        code: 'WB6113',
+        severity: 'warning',
+        entity,
+        object: `${displayTable(at)} (${key.name})`,
+        message,
+        statement: null,
+      });
+      if (from !== undefined && to === undefined) {
+        const message = `The foreign key refers to ${displayTable(key.to)}, which no mapping writes: rows without their parent there go to quarantine.`;
+        return [finding(from.entity, key.from, message)];
+      }
+      if (from === undefined && to !== undefined) {
+        const message = `${displayTable(key.from)}, which no mapping writes, refers to this table: deletes of rows it refers to go to quarantine.`;
+        return [finding(to.entity, key.to, message)];
+      }
+      if (from !== undefined && to !== undefined && from.lane !== to.lane) {
+        const message = `The foreign key crosses lanes (${from.lane} refers to ${to.lane}), which don't wait for each other: expected both in one lane.`;
+        return [{ ...finding(from.entity, key.from, message), severity: 'error' }];
+      }
+      return [];
+    });
+}
