@@ -1,0 +1,131 @@
+// The apply side of one lane: takes batches in order and hands each to the warehouse until it is settled.
+// Guarantees: a batch never fails out of the queue: transient faults are repeated in place, so that nothing overtakes it;
+// a permanent fault halts the lane with the batch kept; at a stop the batch goes back to the queue's head.
+import { WaitingError } from 'bullmq';
+import type { ApplyOutcome, LaneBatch } from '../change/batch.ts';
+import { formatPosition } from '../change/position.ts';
+import { asWalbridgeError, type WalbridgeError } from '../fault/fault.ts';
+import { type Backoff, retry } from '../fault/retry.ts';
+import { fromJobData } from './job.ts';
+import { laneQueueName } from './lane-queue.ts';
+import type { LaneJobWorker, QueueBackend, SettledValue } from './queue-backend.ts';
+
+export interface LaneWorkerEvents {
+  /** A batch was settled, with how long it waited and worked. */
+  settled(lane: string, batch: LaneBatch, outcome: ApplyOutcome): void;
+  retrying(lane: string, fault: WalbridgeError, attempt: number): void;
+  /** The lane stands still until the daemon is restarted or its mappings are loaded anew. */
+  halted(lane: string, fault: WalbridgeError): void;
+  /** A job that another stream wrote was taken out of the queue. */
+  foreign(lane: string, job: string): void;
+}
+
+export interface LaneWorkerOptions {
+  readonly lane: string;
+  readonly stream: string;
+  readonly apply: (batch: LaneBatch, signal: AbortSignal) => Promise<ApplyOutcome>;
+  readonly backoff: Backoff;
+  readonly events: LaneWorkerEvents;
+}
+
+/** A killed worker's batch is given to another after about this time and one or two checks. */
+const LOCK_MS = 4000;
+const STALLED_CHECK_MS = 1000;
+/** How often a gap is looked at again before the batch is given up: its predecessor may be about to commit elsewhere. */
+const GAP_CHECKS = 4;
+const GAP_CHECK_MS = 100;
+
+export class LaneWorker {
+  readonly lane: string;
+  readonly #options: LaneWorkerOptions;
+  readonly #worker: LaneJobWorker;
+  /** Ends waiting: backoffs and halts. */
+  readonly #stopping = new AbortController();
+  /** Ends the apply in hand. */
+  readonly #aborting = new AbortController();
+
+  constructor(backend: QueueBackend, options: LaneWorkerOptions) {
+    this.lane = options.lane;
+    this.#options = options;
+    this.#worker = backend.openWorker(
+      laneQueueName(options.lane),
+      async (job, token) => {
+        try {
+          return await this.#settle(job.data, job.id ?? 'unnamed');
+        } catch (error) {
+          if (!this.#stopping.signal.aborted) throw error;
+          await job.moveToWait(token);
+          throw new WaitingError();
+        }
+      },
+      {
+        concurrency: 1,
+        lockDuration: LOCK_MS,
+        stalledInterval: STALLED_CHECK_MS,
+        // The largest that BullMQ's PostgreSQL backend takes: a killed worker is never the batch's fault.
+        maxStalledCount: 2 ** 31 - 1,
+        runRetryDelay: 500,
+      },
+    );
+  }
+
+  /** Takes no further batch; gives the one in work `graceMs`, then abandons it (its transaction rolls back). */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping.abort();
+    const deadline = setTimeout(() => this.#aborting.abort(), graceMs);
+    try {
+      await this.#worker.close();
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  async #settle(data: unknown, id: string): Promise<SettledValue> {
+    const { lane, stream, events } = this.#options;
+    let batch: LaneBatch | null;
+    try {
+      batch = fromJobData(data, lane, stream);
+    } catch (error) {
+      return this.#halt(asWalbridgeError(error));
+    }
+    if (batch === null) {
+      events.foreign(lane, id);
+      return { kind: 'foreign', watermark: null };
+    }
+    const outcome = await this.#apply(batch);
+    events.settled(lane, batch, outcome);
+    return { kind: outcome.kind, watermark: formatPosition(outcome.watermark) };
+  }
+
+  async #apply(batch: LaneBatch): Promise<ApplyOutcome> {
+    const { apply, backoff, events, lane } = this.#options;
+    let gapChecks = 0;
+    for (;;) {
+      let outcome: ApplyOutcome;
+      try {
+        outcome = await retry(() => apply(batch, this.#aborting.signal), {
+          backoff,
+          signal: this.#stopping.signal,
+          onRetry: (fault, attempt) => events.retrying(lane, fault, attempt),
+        });
+      } catch (error) {
+        this.#stopping.signal.throwIfAborted();
+        return this.#halt(asWalbridgeError(error));
+      }
+      gapChecks += 1;
+      if (outcome.kind !== 'gap' || gapChecks > GAP_CHECKS) return outcome;
+      await new Promise((resolve) => setTimeout(resolve, GAP_CHECK_MS));
+    }
+  }
+
+  /** Holds the batch, and with it the lane, until a stop. */
+  async #halt(fault: WalbridgeError): Promise<never> {
+    this.#options.events.halted(this.lane, fault);
+    const { signal } = this.#stopping;
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    throw fault;
+  }
+}

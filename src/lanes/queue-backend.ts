@@ -1,0 +1,136 @@
+// Which server keeps the queues: Redis in production, PostgreSQL where nobody wants a Redis. BullMQ's API is the same.
+// Guarantees: one place that knows the difference; connection errors are reported, never thrown past a listener.
+import {
+  createPostgresBackend,
+  type Processor,
+  Queue,
+  QueueEvents,
+  type RedisOptions,
+  Worker,
+  type WorkerOptions,
+} from 'bullmq';
+import { WalbridgeError } from '../fault/fault.ts';
+import type { LaneJobData } from './job.ts';
+
+export type QueueBackendSettings =
+  | {
+      readonly kind: 'redis';
+      /** redis:// or rediss:// */
+      readonly url: string;
+      /** Key prefix: bridges that share a server differ in it. */
+      readonly prefix: string;
+    }
+  | {
+      readonly kind: 'postgres';
+      readonly connectionString: string;
+      /** Schema that BullMQ's tables live in: bridges that share a database differ in it. */
+      readonly schema: string;
+    };
+
+/** What a processor answers; BullMQ keeps it as the job's return value. */
+export interface SettledValue {
+  readonly kind: 'applied' | 'skipped' | 'gap' | 'foreign';
+  readonly watermark: string | null;
+}
+
+export type LaneJobQueue = Queue<LaneJobData, SettledValue, string>;
+export type LaneJobEvents = QueueEvents<SettledValue>;
+export type LaneJobWorker = Worker<LaneJobData, SettledValue, string>;
+
+/** Opens queues, workers and event readers of one backend; `onError` hears of every lost connection. */
+export class QueueBackend {
+  readonly #settings: QueueBackendSettings;
+  readonly #onError: (fault: WalbridgeError) => void;
+
+  constructor(settings: QueueBackendSettings, onError: (fault: WalbridgeError) => void) {
+    this.#settings = settings;
+    this.#onError = onError;
+  }
+
+  /** Opens a queue, creating BullMQ's schema where it is missing; nothing else may open a fresh schema meanwhile. */
+  async openQueue(name: string): Promise<LaneJobQueue> {
+    const queue =
+      this.#settings.kind === 'redis'
+        ? new Queue<LaneJobData, SettledValue, string>(name, {
+            connection: redisConnection(this.#settings.url),
+            prefix: this.#settings.prefix,
+          })
+        : (new Queue(
+            name,
+            { connection: this.#postgres(true) },
+            createPostgresBackend,
+          ) as unknown as LaneJobQueue);
+    queue.on('error', (error) => this.#onError(queueFault(error)));
+    await queue.waitUntilReady();
+    return queue;
+  }
+
+  async openEvents(name: string): Promise<LaneJobEvents> {
+    const events: LaneJobEvents =
+      this.#settings.kind === 'redis'
+        ? new QueueEvents(name, {
+            connection: redisConnection(this.#settings.url),
+            prefix: this.#settings.prefix,
+          })
+        : (new QueueEvents(
+            name,
+            { connection: this.#postgres(false) },
+            createPostgresBackend,
+          ) as unknown as LaneJobEvents);
+    events.on('error', (error) => this.#onError(queueFault(error)));
+    await events.waitUntilReady();
+    return events;
+  }
+
+  openWorker(
+    name: string,
+    processor: Processor<LaneJobData, SettledValue, string>,
+    options: Omit<WorkerOptions, 'connection' | 'prefix'>,
+  ): LaneJobWorker {
+    const worker =
+      this.#settings.kind === 'redis'
+        ? new Worker<LaneJobData, SettledValue, string>(name, processor, {
+            ...options,
+            connection: redisConnection(this.#settings.url),
+            prefix: this.#settings.prefix,
+          })
+        : (new Worker(
+            name,
+            processor as Processor,
+            { ...options, connection: this.#postgres(false) },
+            createPostgresBackend,
+          ) as unknown as LaneJobWorker);
+    worker.on('error', (error) => this.#onError(queueFault(error)));
+    return worker;
+  }
+
+  #postgres(migrate: boolean): { connectionString: string; schema: string; migrate: boolean } {
+    if (this.#settings.kind !== 'postgres') throw new TypeError('not a PostgreSQL backend');
+    return { connectionString: this.#settings.connectionString, schema: this.#settings.schema, migrate };
+  }
+}
+
+function redisConnection(url: string): RedisOptions {
+  return {
+    url,
+    // BullMQ's blocking reads must outlive any reconnect.
+    maxRetriesPerRequest: null,
+    retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 6), 2000),
+  };
+}
+
+/** Trouble with the queue's server is always worth a retry: the queue is a buffer, never the only copy. */
+export function queueFault(error: unknown): WalbridgeError {
+  const code = (error as { code?: unknown }).code;
+  const named = typeof code === 'string' ? ` (${code})` : '';
+  return new WalbridgeError(
+    {
+      code: 'WB5001',
+      kind: 'transient',
+      what: `The queue's server did not answer as expected${named}.`,
+      safe: 'Nothing is lost: what the warehouse lacks is still in the WAL.',
+      next: 'walbridge goes on by itself when the server is back.',
+    },
+    { cause: error },
+  );
+}

@@ -1,0 +1,240 @@
+// A lane on real BullMQ, on Redis and on PostgreSQL: order, restarts, gaps, losses and backpressure.
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { Client } from 'pg';
+import { afterEach, describe, expect, inject, it, vi } from 'vitest';
+import { createQueue } from '../../sandbox/address.ts';
+import type { ApplyOutcome, LaneBatch } from '../../src/change/batch.ts';
+import { comparePositions, ORIGIN, type Position, wholeAt } from '../../src/change/position.ts';
+import { WalbridgeError } from '../../src/fault/fault.ts';
+import { type FeedLimits, LaneFeed } from '../../src/lanes/feed.ts';
+import { LaneQueue, laneDepth, laneQueueName } from '../../src/lanes/lane-queue.ts';
+import { LaneWorker } from '../../src/lanes/lane-worker.ts';
+import { QueueBackend, type QueueBackendSettings } from '../../src/lanes/queue-backend.ts';
+
+const limits: FeedLimits = {
+  maxBatchRows: 100,
+  maxBatchBytes: 1_000_000,
+  maxTransactionRows: 1_000,
+  maxTransactionBytes: 10_000_000,
+  maxQueuedBytes: 10_000,
+};
+
+/** Keeps what a lane applied, with the watermark rule of the warehouse and nothing else. */
+class AppliedLog {
+  watermark: Position = ORIGIN;
+  readonly payloads: string[] = [];
+  apply(batch: LaneBatch): ApplyOutcome {
+    if (comparePositions(this.watermark, batch.last) >= 0)
+      return { kind: 'skipped', watermark: this.watermark };
+    if (comparePositions(this.watermark, batch.previous) < 0)
+      return { kind: 'gap', watermark: this.watermark };
+    this.payloads.push(batch.payload.toString());
+    this.watermark = batch.last;
+    return { kind: 'applied', watermark: this.watermark };
+  }
+}
+
+const transient = () =>
+  new WalbridgeError({ code: 'WB6001', kind: 'transient', what: 'Away.', safe: '', next: '' });
+
+interface Bench {
+  readonly settings: QueueBackendSettings;
+  readonly backend: QueueBackend;
+  flush(): Promise<void>;
+}
+
+const cleanups: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function redisBench(): Promise<Bench | null> {
+  const { redis } = inject('sandbox');
+  if (redis === null) throw new Error(inject('redisMissing') ?? 'no Redis');
+  const settings: QueueBackendSettings = { kind: 'redis', url: redis, prefix: `t-${randomUUID()}` };
+  const flush = async () => {
+    const client = new Redis(redis);
+    const keys = await client.keys(`${settings.prefix}:*`);
+    if (keys.length > 0) await client.del(...keys);
+    await client.quit();
+  };
+  return { settings, backend: new QueueBackend(settings, () => undefined), flush };
+}
+
+async function postgresBench(): Promise<Bench> {
+  const connectionString = await createQueue(inject('sandbox'), `lanes_${randomUUID().slice(0, 8)}`);
+  const settings: QueueBackendSettings = { kind: 'postgres', connectionString, schema: 'bullmq' };
+  const flush = async () => {
+    const client = new Client({ connectionString });
+    await client.connect();
+    await client.query('DELETE FROM bullmq.job; DELETE FROM bullmq.meta');
+    await client.end();
+  };
+  return { settings, backend: new QueueBackend(settings, () => undefined), flush };
+}
+
+describe.each([
+  ['Redis', redisBench],
+  ['PostgreSQL', postgresBench],
+] as const)('a lane on %s', (_name, open) => {
+  async function start(
+    options: { apply?: (batch: LaneBatch, log: AppliedLog) => Promise<ApplyOutcome> } = {},
+  ) {
+    const bench = await open();
+    if (bench === null) throw new Error('no bench');
+    const log = new AppliedLog();
+    const queue = await LaneQueue.open(bench.backend, 'main', 's');
+    cleanups.push(() => queue.close());
+    const lost = vi.fn<(lane: string, reason: string) => void>();
+    const abort = new AbortController();
+    cleanups.push(async () => abort.abort());
+    const feed = new LaneFeed(
+      queue,
+      limits,
+      ORIGIN,
+      { lost, retrying: () => undefined, parted: () => undefined },
+      abort.signal,
+    );
+    await feed.restart(ORIGIN);
+    const halted = vi.fn<(lane: string, fault: WalbridgeError) => void>();
+    const worker = () => {
+      const made = new LaneWorker(bench.backend, {
+        lane: 'main',
+        stream: 's',
+        apply: async (batch) => (options.apply ? options.apply(batch, log) : log.apply(batch)),
+        backoff: { initialMs: 5, maximumMs: 20 },
+        events: { settled: () => undefined, retrying: () => undefined, foreign: () => undefined, halted },
+      });
+      cleanups.push(() => made.stop(1_000));
+      return made;
+    };
+    let lsn = 0n;
+    const transaction = (text: string) => {
+      lsn += 1n;
+      feed.buffer.append(Buffer.from(text));
+      feed.countEvent();
+      feed.commit(wholeAt(lsn), 0n);
+    };
+    return { bench, log, queue, feed, lost, halted, worker, transaction, lsn: () => lsn };
+  }
+
+  const until = (condition: () => boolean) =>
+    vi.waitFor(() => expect(condition()).toBe(true), { timeout: 30_000 });
+
+  it('applies everything in order with two workers and failing applies, and confirms it', async () => {
+    let tries = 0;
+    const lane = await start({
+      apply: async (batch, log) => {
+        tries += 1;
+        if (tries % 3 === 0) throw transient();
+        return log.apply(batch);
+      },
+    });
+    lane.worker();
+    lane.worker();
+    const expected: string[] = [];
+    for (let index = 0; index < 200; index += 1) {
+      const text = `<${index}>`;
+      expected.push(text);
+      lane.transaction(text);
+      if (index % 7 === 0) await lane.feed.room();
+      if (index % 20 === 0) await lane.feed.flushed();
+    }
+    await until(() => !lane.feed.progress.outstanding);
+    expect(lane.log.payloads.join('')).toBe(expected.join(''));
+    expect(lane.feed.watermark).toEqual(wholeAt(200n));
+    expect(lane.lost).not.toHaveBeenCalled();
+    expect(await laneDepth(lane.bench.backend, 'main')).toBe(0);
+  });
+
+  it('holds the sender back while the queue holds its fill', async () => {
+    const lane = await start();
+    lane.transaction('x'.repeat(limits.maxQueuedBytes));
+    await lane.feed.flushed();
+    const room = lane.feed.room();
+    expect(room).toBeInstanceOf(Promise);
+    lane.worker();
+    await room;
+    expect(lane.log.payloads).toHaveLength(1);
+  });
+
+  it('notices an emptied queue and fills it again from the watermark', async () => {
+    const lane = await start();
+    lane.transaction('a');
+    await lane.feed.flushed();
+    await lane.feed.audit(async () => lane.log.watermark);
+    expect(lane.lost).not.toHaveBeenCalled();
+    await lane.bench.flush();
+    await lane.feed.audit(async () => lane.log.watermark);
+    expect(lane.lost).toHaveBeenCalledOnce();
+    await lane.feed.restart(lane.log.watermark);
+    lane.transaction('a');
+    lane.worker();
+    await until(() => lane.log.payloads.length === 1);
+  });
+
+  it('reports a missing batch instead of applying what comes behind it', async () => {
+    const lane = await start();
+    await lane.queue.add(
+      {
+        lane: 'main',
+        previous: wholeAt(5n),
+        last: wholeAt(6n),
+        payload: Buffer.from('later'),
+        changes: 1,
+        commitTimeMicros: 0n,
+      },
+      1,
+    );
+    lane.worker();
+    await until(() => lane.lost.mock.calls.length > 0);
+    expect(lane.log.payloads).toEqual([]);
+  });
+
+  it('halts on a permanent fault with the batch kept, and another worker goes on with it', async () => {
+    let broken = true;
+    const lane = await start({
+      apply: async (batch, log) => {
+        if (broken)
+          throw new WalbridgeError({ code: 'WB6500', kind: 'permanent', what: 'Bad.', safe: '', next: '' });
+        return log.apply(batch);
+      },
+    });
+    const first = lane.worker();
+    lane.transaction('a');
+    await lane.feed.flushed();
+    lane.transaction('b');
+    await lane.feed.flushed();
+    await until(() => lane.halted.mock.calls.length === 1);
+    expect(await laneDepth(lane.bench.backend, 'main')).toBe(2);
+    await first.stop(1_000);
+    expect(await laneDepth(lane.bench.backend, 'main')).toBe(2);
+    broken = false;
+    lane.worker();
+    await until(() => lane.log.payloads.join('') === 'ab');
+    expect(lane.lost).not.toHaveBeenCalled();
+  });
+
+  it('takes a foreign job out of the way', async () => {
+    const lane = await start();
+    const foreign = await LaneQueue.open(lane.bench.backend, 'main', 'another source');
+    cleanups.push(() => foreign.close());
+    await foreign.add(
+      {
+        lane: 'main',
+        previous: ORIGIN,
+        last: wholeAt(9n),
+        payload: Buffer.from('foreign'),
+        changes: 1,
+        commitTimeMicros: 0n,
+      },
+      1,
+    );
+    lane.worker();
+    lane.transaction('ours');
+    await until(() => lane.log.payloads.length === 1);
+    expect(lane.log.payloads).toEqual(['ours']);
+    expect(laneQueueName('main')).toContain('main');
+  });
+});
