@@ -2,6 +2,7 @@
 
 import { Collation, Flags } from 'tedious/lib/collation.js';
 import { TYPE } from 'tedious/lib/data-type.js';
+import { refusal } from './refusal.ts';
 
 const byName = new Map(Object.values(TYPE).map((type) => [type.name, type.id]));
 
@@ -66,35 +67,30 @@ export const DEFAULT_COLLATION: Buffer = new Collation(
   52,
 ).toBuffer();
 
-const CP1252 = new TextDecoder('windows-1252');
-const cp1252Bytes = new Map<string, number>(
-  Array.from({ length: 32 }, (_, i) => [CP1252.decode(Uint8Array.of(0x80 + i)), 0x80 + i]),
-);
+/** Code page 1252 where it is not Latin-1: 0x80 to 0x9f. (Node 20's TextDecoder takes it for Latin-1 throughout.) */
+const CP1252_HIGH = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 
 /** In code page 1252; what it lacks becomes '?', as on SQL Server. */
 export function encodeVarchar(text: string): Buffer {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is code page 1252's common part with Latin-1
-  if (!/[^\x00-\x7f\xa0-\xff]/.test(text)) return Buffer.from(text, 'latin1');
-  return Buffer.from(
-    Array.from(
-      text.replace(/[^\0-\x7f]/gu, (character) => {
-        const code = character.codePointAt(0)!;
-        if (code >= 0xa0 && code <= 0xff) return character;
-        return String.fromCharCode(cp1252Bytes.get(character) ?? 0x3f);
-      }),
-      (c) => c.charCodeAt(0),
-    ),
-  );
+  const foreign = /[^\0-\x7f\xa0-\xff]/gu;
+  if (!foreign.test(text)) return Buffer.from(text, 'latin1');
+  const known = text.replace(foreign, (character) => {
+    const at = CP1252_HIGH.indexOf(character);
+    return at < 0 ? '?' : String.fromCharCode(0x80 + at);
+  });
+  return Buffer.from(known, 'latin1');
 }
 
-/** How the bytes of a varchar of that collation read. */
+/** How the bytes of a varchar of that collation read. @throws RequestError for a code page other than 1252 and UTF-8. */
 export function varcharDecoder(collation: Buffer): (bytes: Buffer, from: number, to: number) => string {
-  const codepage = Collation.fromBuffer(collation).codepage ?? 'CP1252';
+  // All zeros: a client that never learnt the server's collation.
+  const codepage = collation.readUInt32LE(0) === 0 ? 'CP1252' : Collation.fromBuffer(collation).codepage;
   if (codepage === 'utf-8') return (bytes, from, to) => bytes.toString('utf8', from, to);
-  const decoder = new TextDecoder(codepage.replace('CP125', 'windows-125').replace('CP874', 'windows-874'));
-  if (codepage !== 'CP1252') return (bytes, from, to) => decoder.decode(bytes.subarray(from, to));
+  if (codepage !== 'CP1252') throw refusal(`varchar in code page ${codepage ?? 'unknown'}`);
   return (bytes, from, to) => {
     const text = bytes.toString('latin1', from, to);
-    return /[\x80-\x9f]/.test(text) ? decoder.decode(bytes.subarray(from, to)) : text;
+    return /[\x80-\x9f]/.test(text)
+      ? text.replace(/[\x80-\x9f]/g, (character) => CP1252_HIGH[character.charCodeAt(0) - 0x80]!)
+      : text;
   };
 }
