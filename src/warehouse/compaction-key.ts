@@ -36,3 +36,22 @@ function keyPart(value: CanonicalValue | undefined): RowKey | null {
   if (value === null || value === undefined) return null;
   return Buffer.isBuffer(value) ? value.toString('base64') : value;
 }
+
+/** The key as JSON text, one string a field: what quarantine rows are found by again. */
+export function keyJsonWriter(target: TargetTable): (record: CanonicalRecord) => string {
+  const fields = keyFields(target);
+  return (record) =>
+    JSON.stringify(Object.fromEntries(fields.map((field) => [field, valueText(record[field])])));
+}
+
+/** A record as JSON text: each value as text, null where it is null; binary as PostgreSQL writes it. */
+export function recordJson(record: CanonicalRecord): string {
+  return JSON.stringify(
+    Object.fromEntries(Object.entries(record).map(([field, value]) => [field, valueText(value)])),
+  );
+}
+
+function valueText(value: CanonicalValue | undefined): string | null {
+  if (value === null || value === undefined) return null;
+  return Buffer.isBuffer(value) ? `\\x${value.toString('hex')}` : String(value);
+}

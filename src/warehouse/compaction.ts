@@ -11,7 +11,7 @@ import type {
 import type { Position } from '../change/position.ts';
 import type { TargetTable } from '../mapping/target.ts';
 import { applyFaults, type Rejection, rejections } from './apply-fault.ts';
-import { type RowKey, rowKeyReader } from './compaction-key.ts';
+import { keyJsonWriter, type RowKey, rowKeyReader } from './compaction-key.ts';
 
 interface CompactedAt {
   /** The last event that made the row what it is. */
@@ -40,19 +40,23 @@ export interface CompactedDelete extends CompactedAt {
 
 export type CompactedRow = CompactedUpsert | CompactedDelete;
 
+/** The row as the mapping quoted it, or as canonical record where it got so far. */
+export type RejectedSource =
+  | { readonly kind: 'mapped'; readonly keyJson: string; readonly rowJson: string }
+  | { readonly kind: 'canonical'; readonly record: CanonicalRecord };
+
 /** A row on its way to quarantine. */
 export interface RejectedRow extends CompactedAt {
   readonly target: TargetTable;
   readonly change: 'insert' | 'update' | 'delete';
   readonly rejection: Rejection;
-  /** As the mapping gave it, or the canonical record where the row got so far. */
-  readonly source: { readonly keyJson: string; readonly rowJson: string } | CanonicalRecord;
+  readonly source: RejectedSource;
 }
 
 export interface CompactedTable {
   readonly target: TargetTable;
-  /** Every row from before the batch goes first. */
-  readonly truncated: boolean;
+  /** Not null: every row from before the batch goes first. Where the last TRUNCATE stands. */
+  readonly truncatedAt: Position | null;
   readonly rows: readonly CompactedRow[];
 }
 
@@ -85,21 +89,25 @@ export function compact(
   return {
     tables: [...tables.values()]
       .map((table) => table.result())
-      .filter((t) => t.truncated || t.rows.length > 0),
+      .filter((t) => t.truncatedAt !== null || t.rows.length > 0),
     rejected,
   };
 }
 
 class TableCompaction {
   readonly #target: TargetTable;
+  readonly #keyJson: (record: CanonicalRecord) => string;
   readonly #keyOf: (record: CanonicalRecord) => RowKey | null;
   readonly #fields: ReadonlySet<string>;
   readonly #rejected: RejectedRow[];
   readonly #rows = new Map<RowKey, CompactedRow>();
-  #truncated = false;
+  #truncatedAt: Position | null = null;
+  /** Keys (as JSON) whose last change was rejected: what the batch and the warehouse know of them is out of date. */
+  readonly #stale = new Set<string>();
 
   constructor(target: TargetTable, rejected: RejectedRow[]) {
     this.#target = target;
+    this.#keyJson = keyJsonWriter(target);
     this.#keyOf = rowKeyReader(target);
     this.#fields = new Set(target.columns.map((column) => column.field));
     this.#rejected = rejected;
@@ -115,7 +123,8 @@ class TableCompaction {
         break;
       case 'truncate':
         this.#rows.clear();
-        this.#truncated = true;
+        this.#stale.clear();
+        this.#truncatedAt = event.at;
         break;
       case 'reject':
         this.#rejectAsMapped(event);
@@ -124,7 +133,7 @@ class TableCompaction {
   }
 
   result(): CompactedTable {
-    return { target: this.#target, truncated: this.#truncated, rows: [...this.#rows.values()] };
+    return { target: this.#target, truncatedAt: this.#truncatedAt, rows: [...this.#rows.values()] };
   }
 
   #upsert(event: UpsertEvent): void {
@@ -136,13 +145,17 @@ class TableCompaction {
     }
     const absent =
       event.absent.length === 0 ? event.absent : event.absent.filter((field) => this.#fields.has(field));
+    if (this.#stale.size > 0 && this.#isStale(event, absent.length > 0)) {
+      this.#reject(event, event.record, rejections.quarantinedOrigin);
+      return;
+    }
     const { at, commitTimeMicros, inserted } = event;
     let row: CompactedUpsert;
     if (absent.length === 0) {
       row = { op: 'upsert', record: event.record, inserted, absent, origin: null, at, commitTimeMicros };
     } else {
       const before = this.#rows.get(previousKey);
-      if (before?.op === 'delete' || (before === undefined && this.#truncated)) {
+      if (before?.op === 'delete' || (before === undefined && this.#truncatedAt !== null)) {
         this.#reject(event, event.record, rejections.missingOrigin);
         return;
       }
@@ -167,11 +180,14 @@ class TableCompaction {
   #delete(event: DeleteEvent): void {
     const key = this.#keyOf(event.key);
     if (key === null) this.#reject(event, event.key, rejections.incompleteKey);
-    else this.#remove(key, event.key, event);
+    else {
+      if (this.#stale.size > 0) this.#stale.delete(this.#keyJson(event.key));
+      this.#remove(key, event.key, event);
+    }
   }
 
   #remove(key: RowKey, record: CanonicalRecord, event: CompactedAt): void {
-    if (this.#truncated) this.#rows.delete(key);
+    if (this.#truncatedAt !== null) this.#rows.delete(key);
     else
       this.#rows.set(key, {
         op: 'delete',
@@ -181,23 +197,35 @@ class TableCompaction {
       });
   }
 
+  /** A full image mends its keys; a partial one inherits what is wrong with its row. */
+  #isStale(event: UpsertEvent, partial: boolean): boolean {
+    const key = this.#keyJson(event.record);
+    const previous = event.previousKey === null ? key : this.#keyJson(event.previousKey);
+    const stale = partial && this.#stale.has(previous);
+    if (stale) this.#stale.add(key);
+    else this.#stale.delete(key);
+    if (!stale) this.#stale.delete(previous);
+    return stale;
+  }
+
   #reject(event: UpsertEvent | DeleteEvent, record: CanonicalRecord, rejection: Rejection): void {
     this.#rejected.push({
       target: this.#target,
       change: event.op === 'delete' ? 'delete' : event.inserted ? 'insert' : 'update',
       rejection,
-      source: record,
+      source: { kind: 'canonical', record },
       at: event.at,
       commitTimeMicros: event.commitTimeMicros,
     });
   }
 
   #rejectAsMapped(event: RejectEvent): void {
+    if (event.change !== 'delete') this.#stale.add(event.keyJson);
     this.#rejected.push({
       target: this.#target,
       change: event.change,
       rejection: { code: event.code, reason: event.reason },
-      source: { keyJson: event.keyJson, rowJson: event.rowJson },
+      source: { kind: 'mapped', keyJson: event.keyJson, rowJson: event.rowJson },
       at: event.at,
       commitTimeMicros: event.commitTimeMicros,
     });

@@ -39,7 +39,7 @@ function replay(rows: Rows, event: CanonicalEvent): void {
 function apply(rows: Rows, batch: CompactedBatch): Rows {
   const after: Rows = new Map(rows);
   for (const table of batch.tables) {
-    if (table.truncated) after.clear();
+    if (table.truncatedAt !== null) after.clear();
     for (const row of table.rows) if (row.op === 'delete') after.delete(row.record.id);
     for (const row of table.rows) {
       if (row.op !== 'upsert') continue;
@@ -168,7 +168,7 @@ describe('compaction', () => {
   it('makes DELETE and INSERT of one key an upsert, and leaves nothing of what a TRUNCATE removed', () => {
     expect(only([remove(1), upsert(full(1, 'a'), { inserted: true })])).toMatchObject([{ op: 'upsert' }]);
     const batch = compact([upsert(full(1, 'a')), truncate(), upsert(full(2, 'b')), remove(2)], targets);
-    expect(batch.tables).toMatchObject([{ truncated: true, rows: [] }]);
+    expect(batch.tables).toMatchObject([{ truncatedAt: { ordinal: 1 }, rows: [] }]);
   });
 
   it('sends a partial image of a row that a TRUNCATE or DELETE took away to quarantine', () => {
@@ -196,6 +196,37 @@ describe('compaction', () => {
     const { rejected, tables } = compact([upsert({ ...full(1, 'a'), id: null }), reject], targets);
     expect(rejected.map((row) => row.rejection.code)).toEqual(['WB6510', 'WB3101']);
     expect(tables).toEqual([]);
+  });
+
+  it('lets no partial image build on a row whose earlier change was rejected, until a full one mends it', () => {
+    const reject: CanonicalEvent = {
+      op: 'reject',
+      ...at(),
+      code: 'WB3101',
+      reason: 'name: malformed',
+      change: 'update',
+      keyJson: '{"id":"1"}',
+      rowJson: '{}',
+    };
+    const partial = (id: number, previousKey?: CanonicalRecord) =>
+      upsert({ id, name: 'b' }, { absent: ['notes', 'body'], ...(previousKey && { previousKey }) });
+    const { rejected, tables } = compact(
+      [
+        upsert(full(1, 'a')),
+        reject,
+        partial(1),
+        partial(2, { id: 1 }),
+        partial(2),
+        upsert(full(2, 'c')),
+        partial(2),
+      ],
+      targets,
+    );
+    expect(rejected.map((row) => row.rejection.code)).toEqual(['WB3101', 'WB6512', 'WB6512', 'WB6512']);
+    expect(tables[0]?.rows).toMatchObject([
+      { record: { id: 1, name: 'a' } },
+      { record: { id: 2, name: 'b', notes: 'c' } },
+    ]);
   });
 
   it('compares keys exactly', () => {

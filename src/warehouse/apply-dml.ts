@@ -1,0 +1,166 @@
+// The DML of one target: fill, delete, update, insert, each one set-based statement over the staging table.
+// Guarantees: an existing row keeps the columns that no mapping names; no MERGE; @@ROWCOUNT of every statement is summed up.
+
+import { match, unreferenced } from './apply-match.ts';
+import type { ForeignKeyFacts } from './catalog.ts';
+import { quoteName } from './identifier.ts';
+import type { Staging } from './staging.ts';
+
+/** The variables that count a target's rows. */
+export function counters(number: number) {
+  return { deleted: `@d${number}`, updated: `@u${number}`, inserted: `@i${number}` };
+}
+
+export class TableDml {
+  readonly staging: Staging;
+  readonly #counters: ReturnType<typeof counters>;
+  /** Foreign keys whose children may still refer to a row that is to be deleted, until their own upserts have run. */
+  readonly #references: readonly ForeignKeyFacts[];
+
+  constructor(staging: Staging, number: number, references: readonly ForeignKeyFacts[]) {
+    this.staging = staging;
+    this.#counters = counters(number);
+    this.#references = references;
+  }
+
+  /** Completes partial images with the values that the warehouse has, before anything changes them. */
+  fill(): string[] {
+    const { plan, name, absent } = this.staging;
+    if (absent.length === 0) return [];
+    const sets = absent.map(
+      (column, index) =>
+        `s.${column.staged} = CASE WHEN SUBSTRING(s.m, ${index + 1}, 1) = '1' THEN ${column.toStaging(`t.${column.name}`)} ELSE s.${column.staged} END`,
+    );
+    return [
+      `UPDATE s SET ${sets.join(', ')} FROM ${name} AS s JOIN ${plan.table} AS t WITH (UPDLOCK) ON ${match(plan, 't', 's', 'origin')} WHERE s.m IS NOT NULL;`,
+    ];
+  }
+
+  /** Deletes what no child refers to any longer. */
+  delete(): string[] {
+    const { plan, name, truncatedAt, deletes } = this.staging;
+    const free = this.#references.length === 0 ? null : unreferenced('t', this.#references);
+    if (truncatedAt !== null) {
+      // Not TRUNCATE TABLE: it needs ALTER permission, and is refused under foreign keys and on temporal tables.
+      return this.#counted(
+        `DELETE t FROM ${plan.table} AS t${free === null ? '' : ` WHERE ${free}`};`,
+        'deleted',
+      );
+    }
+    if (deletes === 0) return [];
+    return this.#counted(
+      `DELETE t FROM ${plan.table} AS t JOIN ${name} AS s ON ${match(plan, 't', 's')} WHERE s.o = 0${free === null ? '' : ` AND ${free}`};`,
+      'deleted',
+    );
+  }
+
+  /** Deletes what was still referred to, now that the children were written. */
+  deleteRest(): string[] {
+    const { plan, name, truncatedAt, deletes } = this.staging;
+    if (this.#references.length === 0) return [];
+    if (truncatedAt !== null) {
+      return this.#counted(
+        `DELETE t FROM ${plan.table} AS t WHERE NOT EXISTS (SELECT 1 FROM ${name} AS s WHERE s.o > 0 AND ${match(plan, 't', 's')});`,
+        'deleted',
+      );
+    }
+    if (deletes === 0) return [];
+    return this.#counted(
+      `DELETE t FROM ${plan.table} AS t JOIN ${name} AS s ON ${match(plan, 't', 's')} WHERE s.o = 0;`,
+      'deleted',
+    );
+  }
+
+  update(): string[] {
+    const { plan, name, upserts } = this.staging;
+    if (upserts === 0) return [];
+    const sets = plan.columns
+      .filter((column) => column.origin === null)
+      .map((column) => `t.${column.name} = ${column.toTarget(`s.${column.staged}`)}`);
+    for (const [column, value] of metadataValues(this.staging)) sets.push(`t.${column} = ${value}`);
+    const from = `FROM ${plan.table} AS t JOIN ${name} AS s ON ${match(plan, 't', 's')} WHERE s.o > 0`;
+    if (sets.length === 0) return [`SELECT ${this.#counters.updated} = COUNT_BIG(*) ${from};`];
+    return this.#counted(`UPDATE t SET ${sets.join(', ')} ${from};`, 'updated');
+  }
+
+  /** The rows just inserted are updated once more, with the same values, and not counted again. */
+  updateAfterInsert(): string[] {
+    const { updated, inserted } = this.#counters;
+    const update = this.update();
+    return update.length === 0
+      ? []
+      : [`SET ${updated} = 0;`, ...update, `SET ${updated} = ${updated} - ${inserted};`];
+  }
+
+  insert(): string[] {
+    const { plan, name, upserts } = this.staging;
+    if (upserts === 0) return [];
+    const { columns, values } = this.#row();
+    return this.#counted(
+      `INSERT INTO ${plan.table} (${columns.join(', ')}) SELECT ${values.join(', ')} FROM ${name} AS s WHERE s.o > 0 AND NOT EXISTS (SELECT 1 FROM ${plan.table} AS t WITH (UPDLOCK, HOLDLOCK) WHERE ${match(plan, 't', 's')});`,
+      'inserted',
+    );
+  }
+
+  /**
+   * Takes existing rows out, to be inserted anew with their new values: for rows that trade values of a unique key where
+   * single statements can't. Rows that a child outside the batch refers to stay and are updated in place.
+   */
+  takeOut(references: readonly ForeignKeyFacts[]): string[] {
+    const { plan, name, upserts } = this.staging;
+    if (upserts === 0 || !this.canReinsert) return [];
+    const kept = ['s.r', ...plan.legacy.map((column) => `t.${column}`)];
+    const free = references.length === 0 ? '' : ` AND ${unreferenced('t', references)}`;
+    return [
+      `SELECT ${kept.join(', ')} INTO ${this.#takenOut} FROM ${plan.table} AS t WITH (UPDLOCK, HOLDLOCK) JOIN ${name} AS s ON ${match(plan, 't', 's')} WHERE s.o > 0${free};`,
+      `DELETE t FROM ${plan.table} AS t JOIN ${name} AS s ON ${match(plan, 't', 's')} WHERE s.r IN (SELECT r FROM ${this.#takenOut});`,
+    ];
+  }
+
+  /** Puts the rows back that were taken out, with the columns that no mapping names as they were. */
+  putBack(): string[] {
+    const { plan, name, upserts } = this.staging;
+    if (upserts === 0 || !this.canReinsert) return [];
+    const { columns, values } = this.#row();
+    return this.#counted(
+      `INSERT INTO ${plan.table} (${[...columns, ...plan.legacy].join(', ')}) SELECT ${[...values, ...plan.legacy.map((column) => `k.${column}`)].join(', ')} FROM ${name} AS s JOIN ${this.#takenOut} AS k ON k.r = s.r;`,
+      'updated',
+    );
+  }
+
+  /** A row can't be put back as it was where the server numbers it. */
+  get canReinsert(): boolean {
+    return !(this.staging.plan.facts?.columns.some((column) => column.identity) ?? false);
+  }
+
+  get #takenOut(): string {
+    return `${this.staging.name}_out`;
+  }
+
+  #row(): { columns: string[]; values: string[] } {
+    const { plan } = this.staging;
+    const metadata = metadataValues(this.staging);
+    return {
+      columns: [...plan.columns.map((column) => column.name), ...metadata.map(([column]) => column)],
+      values: [
+        ...plan.columns.map((column) => column.toTarget(`s.${column.staged}`)),
+        ...metadata.map(([, value]) => value),
+      ],
+    };
+  }
+
+  #counted(statement: string, counter: 'deleted' | 'updated' | 'inserted'): string[] {
+    const variable = this.#counters[counter];
+    return [statement, `SET ${variable} = ${variable} + @@ROWCOUNT;`];
+  }
+}
+
+function metadataValues({ plan }: Staging): [column: string, value: string][] {
+  const { commitLsn, commitTime, operation, appliedAt } = plan.target.metadata;
+  const values: [string, string][] = [];
+  if (commitLsn !== undefined) values.push([quoteName(commitLsn), 's.l']);
+  if (commitTime !== undefined) values.push([quoteName(commitTime), 'CONVERT(datetimeoffset(6), s.t, 121)']);
+  if (operation !== undefined) values.push([quoteName(operation), "CASE s.o WHEN 1 THEN 'I' ELSE 'U' END"]);
+  if (appliedAt !== undefined) values.push([quoteName(appliedAt), 'SYSDATETIMEOFFSET()']);
+  return values;
+}
