@@ -45,6 +45,7 @@ export function unscaledOf(text: string, precision: number, scale: number): numb
   const first = negative ? 1 : 0;
   const point = scale === 0 ? length : length - scale - 1;
   if (point <= first || (scale > 0 && text.charCodeAt(point) !== 46)) return null;
+  if (text.charCodeAt(first) === 48 && point > first + 1) return null;
   const digits = length - first - (scale > 0 ? 1 : 0);
   if (digits <= 15) {
     let value = 0;
@@ -55,11 +56,13 @@ export function unscaledOf(text: string, precision: number, scale: number): numb
       value = value * 10 + digit;
     }
     if (precision < 15 && value >= 10 ** precision) return null;
-    return negative ? -value || 0 : value;
+    if (negative && value === 0) return null;
+    return negative ? -value : value;
   }
   const joined = text.slice(first, point) + text.slice(point + 1);
   if (!/^\d+$/.test(joined)) return null;
   const value = BigInt(joined);
   if (value >= 10n ** BigInt(precision)) return null;
+  if (negative && value === 0n) return null;
   return negative ? -value : value;
 }

@@ -1,0 +1,55 @@
+// The canonical type of a source column, as docs/types.md's table has it: what `walbridge generate` writes into a schema.
+// Guarantees: every value of the column that the warehouse can hold fits the type; the rest become misfits, never others.
+import type { BaseType, ColumnDescription } from '../change/table-description.ts';
+import { fieldTypeJson, MAX_PRECISION } from './field-type.ts';
+import type { FieldType } from './schema.ts';
+
+/** For numeric without precision: stated in docs/types.md, changed by hand in the generated schema. */
+const UNCONSTRAINED = { kind: 'decimal', precision: 38, scale: 10 } as const;
+
+const types: Readonly<Record<string, FieldType>> = {
+  bool: { kind: 'boolean' },
+  int2: { kind: 'int' },
+  int4: { kind: 'int' },
+  int8: { kind: 'long' },
+  oid: { kind: 'long' },
+  float4: { kind: 'float' },
+  float8: { kind: 'double' },
+  date: { kind: 'date' },
+  time: { kind: 'time-micros' },
+  timestamp: { kind: 'local-timestamp-micros' },
+  timestamptz: { kind: 'timestamp-micros' },
+  uuid: { kind: 'uuid' },
+  bytea: { kind: 'bytes' },
+};
+
+/** `column` names an enum's Avro type where its labels are Avro names; else an enum becomes a string. */
+export function fieldTypeFor(type: BaseType, column: string): FieldType {
+  if (type.kind === 'enum') return enumType(type.enumLabels, column);
+  if (type.kind !== 'base') return { kind: 'string' };
+  if (type.name === 'numeric') return decimalType(type.numeric);
+  return types[type.name] ?? { kind: 'string' };
+}
+
+/** The field's `type` in an .avsc file, with a null branch for a nullable column. */
+export function avroTypeFor(column: Pick<ColumnDescription, 'name' | 'baseType' | 'nullable'>): unknown {
+  const json = fieldTypeJson(fieldTypeFor(column.baseType, column.name));
+  return column.nullable ? ['null', json] : json;
+}
+
+/** A negative scale has no place in Avro: its zeros become digits. */
+function decimalType(numeric: BaseType['numeric']): FieldType {
+  if (numeric === null) return UNCONSTRAINED;
+  const scale = Math.max(0, numeric.scale);
+  // numeric(3,5) holds 0.00999 at most: Avro wants the scale within the precision.
+  const precision = Math.max(numeric.precision - Math.min(0, numeric.scale), scale);
+  if (precision <= MAX_PRECISION) return { kind: 'decimal', precision, scale };
+  // Wider than the warehouse: fractional digits are kept and integer digits given up, each misfit by name.
+  return { kind: 'decimal', precision: MAX_PRECISION, scale: Math.min(scale, MAX_PRECISION) };
+}
+
+function enumType(labels: readonly string[], column: string): FieldType {
+  if (labels.length === 0 || !labels.every((label) => /^[A-Za-z_]\w*$/.test(label)))
+    return { kind: 'string' };
+  return { kind: 'enum', name: `${column.replace(/^\d|\W/g, '_')}_enum`, symbols: labels, fallback: null };
+}
