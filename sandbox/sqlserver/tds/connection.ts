@@ -19,13 +19,19 @@ import {
   readPrelogin,
 } from './login.ts';
 import { PACKET_SIZE, type Packet, ProtocolError, packetize, RESPONSE, STATUS } from './packets.ts';
-import { carriedMessage, reason, refusal } from './refusal.ts';
+import { carriedMessage, RequestError, reason, refusal } from './refusal.ts';
 import { Response, type SessionState } from './response.ts';
 import { PreparedStatements, readCalls } from './rpc.ts';
 
 /** A request's message is held in memory whole, but for a bulk load's. */
 const LARGEST_MESSAGE = 256 << 20;
 const DEFAULT_DATABASE = 'master';
+
+/** Its last packet said to ignore the whole; the client expects an answer all the same. SQL Server's number for a cancelled operation. */
+const WITHDRAWN = new RequestError(
+  3980,
+  'The request failed to run because the batch is aborted by the client.',
+);
 
 interface Message {
   readonly type: number;
@@ -94,7 +100,7 @@ export class Connection {
     this.#message = undefined;
     const ignored = (packet.status & STATUS.IGNORE) !== 0;
     if (message.bulk !== undefined) {
-      if (ignored) message.bulk.abort(new ProtocolError('The client has withdrawn the bulk load.'));
+      if (ignored) message.bulk.abort(WITHDRAWN);
       message.bulk.end();
       return;
     }
@@ -125,7 +131,7 @@ export class Connection {
     const abort = new AbortController();
     this.#running = { response, abort };
     try {
-      if (ignored) throw refusal('a request that the client withdrew');
+      if (ignored) throw WITHDRAWN;
       await this.#reset(message.status, session, response);
       await this.#request(message, session, response, abort.signal);
     } catch (error) {
