@@ -1,5 +1,6 @@
 // Who may import whom. Rooms stand in one order, lowest first; imports run downwards only.
 const rooms = [
+  'text',
   'fault',
   'change',
   'config',

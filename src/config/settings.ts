@@ -1,0 +1,107 @@
+// The shape of walbridge's configuration: every key, its unit, its default. The one source of types, checks and defaults.
+// Guarantees: plain frozen data; nothing in it is read anywhere but at start.
+import { z } from 'zod';
+
+const positive = z.number().int().positive();
+const MEBIBYTE = 1024 * 1024;
+
+const source = z.strictObject({
+  /** postgresql:// URL of the CRM's database, for a role with REPLICATION and SELECT on the mapped tables. */
+  url: z.string().regex(/^postgres(ql)?:\/\//, 'expected a postgresql:// URL'),
+  /** Overrides the URL's password. */
+  password: z.string().optional(),
+  slot: z
+    .string()
+    .regex(/^[a-z0-9_]{1,63}$/, 'expected 1 to 63 of a-z, 0-9 and _')
+    .default('walbridge'),
+  publications: z.array(z.string().min(1)).min(1).default(['walbridge']),
+});
+
+const warehouse = z.strictObject({
+  /** ADO.NET connection string of the SQL Server database. */
+  connectionString: z.string().min(1),
+  /** Overrides the connection string's password. */
+  password: z.string().optional(),
+  /** Milliseconds that one statement may take. */
+  requestTimeoutMs: positive.default(120_000),
+});
+
+const queue = z.strictObject({
+  /** Who keeps the queue: redis, or postgres (BullMQ's own backend). */
+  backend: z.enum(['redis', 'postgres']).default('redis'),
+  /** redis://, rediss:// or postgresql:// URL. */
+  url: z
+    .string()
+    .regex(/^(rediss?|postgres(ql)?):\/\//, 'expected a redis://, rediss:// or postgresql:// URL'),
+  /** Overrides the URL's password. */
+  password: z.string().optional(),
+  /** Key prefix on Redis, schema on PostgreSQL: bridges that share a server differ in it. */
+  prefix: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,62}$/, 'expected a-z, 0-9 and _, beginning with a letter')
+    .default('walbridge'),
+});
+
+const lane = z.strictObject({
+  /** A batch is full at this many changes or payload bytes. */
+  maxBatchRows: positive.default(10_000),
+  maxBatchBytes: positive.default(4 * MEBIBYTE),
+  /** A source transaction with more changes or payload bytes than this in one lane becomes visible in parts. */
+  maxTransactionRows: positive.default(50_000),
+  maxTransactionBytes: positive.default(32 * MEBIBYTE),
+  /** Payload bytes that may wait in a lane's queue before the WAL is read no further. */
+  maxQueuedBytes: positive.default(32 * MEBIBYTE),
+});
+
+const retry = z.strictObject({
+  /** Milliseconds before the second try, doubled with each further one. */
+  initialMs: positive.default(100),
+  maximumMs: positive.default(10_000),
+});
+
+const shutdown = z.strictObject({
+  /** Milliseconds that a stop gives the batch in work before its transaction is rolled back. */
+  graceMs: z.number().int().nonnegative().default(10_000),
+});
+
+const log = z.strictObject({
+  level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+});
+
+export const settingsSchema = z.strictObject({
+  source,
+  warehouse,
+  queue,
+  /** Folder of Avro schemas, relative to the configuration file. */
+  schemas: z.string().min(1).default('../schemas'),
+  /** Folder of mappings, relative to the configuration file. */
+  mappings: z.string().min(1).default('../mappings'),
+  lane: lane.prefault({}),
+  retry: retry.prefault({}),
+  shutdown: shutdown.prefault({}),
+  log: log.prefault({}),
+});
+
+/** The validated configuration; folders are absolute, passwords merged into nothing: see `secrets`. */
+export type Settings = z.output<typeof settingsSchema>;
+
+export interface SettingKey {
+  /** Such as `lane.maxBatchRows`. */
+  readonly path: readonly string[];
+  /** Environment variable that overrides it. */
+  readonly variable: string;
+}
+
+/** Every key that holds a value, with its environment variable. */
+export const settingKeys: readonly SettingKey[] = Object.entries(settingsSchema.shape).flatMap(
+  ([room, schema]) => {
+    const inner = schema instanceof z.ZodPrefault ? schema.unwrap() : schema;
+    if (!(inner instanceof z.ZodObject)) return [settingKey([room])];
+    return Object.keys(inner.shape).map((key) => settingKey([room, key]));
+  },
+);
+
+function settingKey(path: readonly string[]): SettingKey {
+  const words = path.map((part) => part.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase());
+  return { path, variable: `WALBRIDGE_${words.join('_')}` };
+}

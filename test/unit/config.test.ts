@@ -1,0 +1,91 @@
+// Configuration: defaults, the environment, secrets from files, and findings that can be mended at once.
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { formatConfigFinding, loadSettings, parseSettings } from '../../src/config/load.ts';
+import { settingKeys } from '../../src/config/settings.ts';
+import { YamlText } from '../../src/text/yaml-text.ts';
+
+const minimal = `source:
+  url: postgresql://crm/crm
+warehouse:
+  connectionString: Server=w
+queue:
+  url: redis://r
+`;
+
+const noFile = (path: string): string => {
+  throw Object.assign(new Error(path), { code: 'ENOENT' });
+};
+const parse = (text: string, environment = {}, readSecret = noFile) =>
+  parseSettings('/etc/walbridge/walbridge.yaml', text, environment, readSecret);
+const findings = (text: string, environment = {}) =>
+  parse(text, environment).findings.map(formatConfigFinding);
+
+describe('configuration', () => {
+  it('fills defaults, resolves folders beside the file and is frozen', () => {
+    const { settings } = parse(minimal);
+    expect(settings).toMatchObject({
+      source: { slot: 'walbridge', publications: ['walbridge'] },
+      queue: { backend: 'redis', prefix: 'walbridge' },
+      schemas: '/etc/schemas',
+      lane: { maxBatchRows: 10_000 },
+    });
+    expect(Object.isFrozen(settings?.lane)).toBe(true);
+  });
+
+  it('takes every key from the environment, and secrets from files', () => {
+    const environment = {
+      WALBRIDGE_LANE_MAX_BATCH_ROWS: '7',
+      WALBRIDGE_SOURCE_PUBLICATIONS: 'a, b',
+      WALBRIDGE_SOURCE_PASSWORD_FILE: '/run/secrets/crm',
+      WALBRIDGE_QUEUE_URL: 'redis://other',
+      PATH: '/bin',
+    };
+    const { settings, findings: found } = parse(minimal, environment, (path) => `${path}!\n`);
+    expect(found).toEqual([]);
+    expect(settings?.lane.maxBatchRows).toBe(7);
+    expect(settings?.source.publications).toEqual(['a', 'b']);
+    expect(settings?.source.password).toBe('/run/secrets/crm!');
+    expect(settings?.queue.url).toBe('redis://other');
+  });
+
+  it('names every mistake with its place, what was expected, and the nearest key', () => {
+    const text = `source:
+  url: mysql://crm
+  slto: x
+warehouse: {}
+queue:
+  url: redis://r
+  backend: kafka
+lane:
+  maxBatchRows: many
+`;
+    expect(findings(text)).toEqual([
+      'WB1002 /etc/walbridge/walbridge.yaml:2:8: found source.url of another kind, expected a postgresql:// URL',
+      'WB1002 /etc/walbridge/walbridge.yaml:3:3: found unknown key "source.slto", expected one of url, password, slot, publications; nearest: slot',
+      'WB1002 /etc/walbridge/walbridge.yaml:4:12: found no warehouse.connectionString, expected string, received undefined',
+      'WB1002 /etc/walbridge/walbridge.yaml:7:12: found queue.backend of another kind, expected one of "redis"|"postgres"',
+      'WB1002 /etc/walbridge/walbridge.yaml:9:17: found lane.maxBatchRows of another kind, expected number, received string',
+    ]);
+  });
+
+  it('names a broken file, a wrong variable and an unreadable secret', () => {
+    expect(findings('source: [')).toHaveLength(1);
+    expect(findings('source: [')[0]).toMatch(/^WB1001 .*walbridge.yaml:1:/);
+    expect(findings('just text')[0]).toMatch(/a single value/);
+    expect(findings(minimal, { WALBRIDGE_SOURCE_SLOTS: 'x' })[0]).toMatch(/nearest: WALBRIDGE_SOURCE_SLOT$/);
+    expect(findings(minimal, { WALBRIDGE_SOURCE_PASSWORD_FILE: '/none' })[0]).toMatch(/ENOENT/);
+    expect(findings(minimal, { WALBRIDGE_LANE_MAX_BATCH_ROWS: '-1' })[0]).toMatch(
+      /^WB1002 WALBRIDGE_LANE_MAX_BATCH_ROWS/,
+    );
+    expect(() => loadSettings('/nowhere/walbridge.yaml', {})).toThrowError(/WB1000.*ENOENT/);
+  });
+
+  it('ships an example that is valid and shows every key', () => {
+    const path = 'config/walbridge.example.yaml';
+    const text = readFileSync(path, 'utf8');
+    expect(parseSettings(path, text, {}, noFile).findings).toEqual([]);
+    const yaml = YamlText.parse(text, { error: () => expect.unreachable() });
+    for (const { path: key } of settingKeys) expect(yaml?.has(key), key.join('.')).toBe(true);
+  });
+});
