@@ -73,6 +73,11 @@ export function parseExpression(text: string): ParsedExpression | ExpressionProb
     const free = new Set<string>();
     const found = { free, speaksOfNull: false };
     walk(base.parse(text).ast, new Set(), found);
+    // Whatever the columns' types: unknown functions, and operands that never go together.
+    const anything = base.clone();
+    for (const name of free) anything.registerVariable(name, 'dyn');
+    const checked: TypeCheckResult = anything.parse(text).check();
+    if (!checked.valid) return problemOf(checked.error);
     return { text, columns: [...free], speaksOfNull: found.speaksOfNull };
   } catch (error) {
     return problemOf(error);

@@ -13,7 +13,7 @@ import { type Fits, fitOf } from './fit.ts';
 import { naturalPgType } from './pg-type.ts';
 import type { TargetColumn } from './target.ts';
 import { compileTransform, type Lookups, toBoolean } from './transform.ts';
-import { Unmappable } from './unmappable.ts';
+import { rejections, Unmappable } from './unmappable.ts';
 
 export interface FieldPlan {
   readonly mapping: FieldMapping;
@@ -77,7 +77,7 @@ function planField(
   const nullable = field.nullBranch !== 'none';
   const expression = mapping.expr === null ? null : planExpression(document, mapping.expr, mapping, findings);
   // Without the table's types the steps are checked among themselves; checkSource knows the rest.
-  if (mapping.from.length === 0) checkSteps(document, mapping, lookups, findings);
+  if (mapping.from.length === 0) checkSteps(document, mapping, field, lookups, findings);
   const column = planColumn(document, mapping, field, findings);
   const fit = fitOf(field.type, column.type);
   if (!fit.holds) {
@@ -122,14 +122,36 @@ function planExpression(
 function checkSteps(
   document: MappingDocument,
   mapping: FieldMapping,
+  field: SchemaField,
   lookups: Lookups,
   findings: FindingList,
 ): void {
   const compiled = compileTransform(mapping, [], lookups);
-  if ('steps' in compiled) return;
+  if ('steps' in compiled) {
+    checkConstant(document, mapping, field, findings);
+    return;
+  }
   for (const { path, found, expected } of compiled) {
     findings.error(codes.transform, document.yaml.valueAt(path), found, expected);
   }
+}
+
+function checkConstant(
+  document: MappingDocument,
+  mapping: FieldMapping,
+  field: SchemaField,
+  findings: FindingList,
+): void {
+  const [first] = mapping.steps;
+  if (mapping.steps.length !== 1 || first?.step.kind !== 'constant') return;
+  const value = decodeLiteral(first.step.text, field);
+  if (!(value instanceof Misfit || value instanceof Unmappable)) return;
+  findings.error(
+    codes.transform,
+    document.yaml.valueAt(first.path),
+    'a constant that does not fit',
+    describeType(field.type),
+  );
 }
 
 function planColumn(
@@ -180,7 +202,7 @@ export function decodeLiteral(text: string, field: SchemaField): CanonicalValue 
   const decode = pgTextDecoder(naturalPgType(field.type), field.type);
   const plain = field.type.kind === 'boolean' ? toBoolean(text) : text;
   if (typeof plain !== 'string') return plain;
-  return decode === null ? new Unmappable('WB4104', 'no decoder') : decode(plain);
+  return decode === null ? new Unmappable(rejections.changedType, 'no decoder') : decode(plain);
 }
 
 function planFlags(
