@@ -80,8 +80,8 @@ function adoptColumn(facts: TableFacts, target: TargetTable, wanted: TargetColum
   if (inKey && isText(existing.type) && !isBinary(existing.collation)) {
     add(
       'WB6107',
-      'error',
-      `The key column has the collation ${existing.collation ?? 'of the database'}: keys that differ by case or accent only would overwrite each other; expected a binary one such as ${KEY_COLLATION}. Drop the indexes on it, run the statement, make them again.`,
+      'warning',
+      `The key column has the collation ${existing.collation ?? 'of the database'}: keys that differ by case or accent only are one there, and the later row goes to quarantine; expected a binary one such as ${KEY_COLLATION}. To have it: drop the indexes on it, run the statement, make them again.`,
       `ALTER TABLE ${quoteTable(facts.name)} ALTER COLUMN ${quoteName(existing.name)} ${existing.typeText} COLLATE ${KEY_COLLATION} ${existing.nullable ? 'NULL' : 'NOT NULL'}`,
     );
   }

@@ -1,14 +1,14 @@
 // Brings the control tables to the newest step.
-// Guarantees: all steps or none, in one transaction under a lock, so that two runs at once don't collide and a second
-// run changes nothing; a warehouse of a newer walbridge is left alone.
+// Guarantees: under its lock two runs at once don't collide and a second run changes nothing; a warehouse of a newer
+// walbridge is left alone.
 import { WalbridgeError } from '../fault/fault.ts';
 import { lockForTransaction } from './app-lock.ts';
 import { CONTROL_SCHEMA, controlTable } from './control-tables.ts';
 import { createControlSchema, createSchemaHistory, type Migration, migrations } from './migrations.ts';
-import type { SqlSession, Warehouse } from './session.ts';
+import type { SqlSession } from './session.ts';
 
 /** `schema_history.component` of the control tables themselves. */
-export const CONTROL_COMPONENT = 'control';
+const CONTROL_COMPONENT = 'control';
 const LOCK = 'walbridge.schema';
 const LOCK_TIMEOUT_MS = 60_000;
 
@@ -25,7 +25,7 @@ export function pendingMigrations(state: ControlState): readonly Migration[] {
   return migrations.filter((migration) => migration.version > state.version);
 }
 
-/** The statements of `migrateControlTables`, each a batch of its own. Throws WB6031 as that does. */
+/** The statements of `runMigrations`, each a batch of its own. Throws WB6031 as that does. */
 export function migrationStatements(state: ControlState): string[] {
   refuseNewer(state);
   return [
@@ -35,27 +35,26 @@ export function migrationStatements(state: ControlState): string[] {
   ];
 }
 
+/** Held to the end of the transaction: one change of the schema at a time. Throws WB6030 after a minute. */
+export function lockSchema(session: SqlSession): Promise<void> {
+  return lockForTransaction(session, LOCK, LOCK_TIMEOUT_MS);
+}
+
 /**
- * Runs what is pending; `actor` is recorded as who did it. Resolves with the statements run. Throws WB6031 where the
- * control tables are of a newer walbridge, WB6030 where another run holds the lock for a minute.
+ * Runs what is pending, in the session's open transaction and under `lockSchema`; `actor` is recorded as who did it.
+ * Throws WB6031 where the control tables are of a newer walbridge.
  */
-export async function migrateControlTables(warehouse: Warehouse, actor: string): Promise<string[]> {
-  return warehouse.transaction(async (session) => {
-    await lockForTransaction(session, LOCK, LOCK_TIMEOUT_MS);
-    const state = await readControlState(session);
-    const statements = migrationStatements(state);
-    for (const statement of statements) await session.batch(statement);
-    for (const { version, description, statements: steps } of pendingMigrations(state)) {
-      await recordSchemaChange(session, {
-        component: CONTROL_COMPONENT,
-        version,
-        description,
-        statements: steps,
-        actor,
-      });
-    }
-    return statements;
-  });
+export async function runMigrations(session: SqlSession, state: ControlState, actor: string): Promise<void> {
+  for (const statement of migrationStatements(state)) await session.batch(statement);
+  for (const { version, description, statements } of pendingMigrations(state)) {
+    await recordSchemaChange(session, {
+      component: CONTROL_COMPONENT,
+      version,
+      description,
+      statements,
+      actor,
+    });
+  }
 }
 
 export async function readControlState(session: SqlSession): Promise<ControlState> {
