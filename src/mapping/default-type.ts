@@ -12,7 +12,7 @@ export interface SqlTypeProblem {
 }
 
 /** SQL Server's widest decimal. */
-export const MAX_DECIMAL_PRECISION = 38;
+const MAX_DECIMAL_PRECISION = 38;
 /** nvarchar counts UTF-16 code units, in bytes two each: 4,000 is the most beside `max`. */
 const MAX_NVARCHAR = 4000;
 /** PostgreSQL's NAMEDATALEN - 1: no enum label is longer, whatever labels are added later. */

@@ -1,8 +1,12 @@
 // A schema and a mapping from a live table, as a person would begin them: `walbridge generate`.
 // Guarantees: for a table with a key, what is written passes walbridge's own checks; where a person must decide, a comment
 // says what and why.
+
+import { fieldTypeFor } from '../canonical/avro-type-for.ts';
+import { fieldTypeJson, MAX_PRECISION } from '../canonical/field-type.ts';
+import type { FieldType } from '../canonical/schema.ts';
 import type { ColumnDescription, TableDescription } from '../change/table-description.ts';
-import { formatSqlType, MAX_DECIMAL_PRECISION } from './default-type.ts';
+import { formatSqlType } from './default-type.ts';
 import type { SqlServerType } from './target.ts';
 
 export interface GeneratedMapping {
@@ -93,12 +97,14 @@ function generateField(
   taken: Set<string>,
 ): GeneratedField {
   const inKey = key.includes(column.name);
-  const { avro, target, comments } = fieldType(column);
+  const type = fieldTypeFor(column.baseType, avroName(column.name, new Set()));
+  const target = targetOf(column);
+  const comments = commentsOn(column, type);
   const limited = inKey ? keyType(table, column, key, target) : null;
   return {
     name: avroName(column.name, taken),
     column: column.name,
-    avro,
+    avro: fieldTypeJson(type),
     nullable: column.nullable && !inKey,
     target: limited?.target ?? target,
     comments: limited === null ? comments : [...comments, limited.comment],
@@ -106,82 +112,39 @@ function generateField(
   };
 }
 
-interface ColumnType {
-  readonly avro: unknown;
-  readonly target: SqlServerType | null;
-  readonly comments: readonly string[];
-}
-
-const plain: Readonly<Record<string, unknown>> = {
-  bool: 'boolean',
-  int4: 'int',
-  int8: 'long',
-  oid: 'long',
-  float4: 'float',
-  float8: 'double',
-  bytea: 'bytes',
-  uuid: { type: 'string', logicalType: 'uuid' },
-  date: { type: 'int', logicalType: 'date' },
-  time: { type: 'long', logicalType: 'time-micros' },
-  timestamp: { type: 'long', logicalType: 'local-timestamp-micros' },
-  timestamptz: { type: 'long', logicalType: 'timestamp-micros' },
-};
-
-function fieldType(column: ColumnDescription): ColumnType {
-  const { baseType } = column;
+/** Comments where the type is a guess or closes a list. */
+function commentsOn({ baseType }: ColumnDescription, type: FieldType): readonly string[] {
   if (baseType.kind === 'enum') {
-    const labels = baseType.enumLabels.join(', ');
-    return {
-      avro: 'string',
-      // No label of PostgreSQL's is longer.
-      target: { name: 'nvarchar', length: 63 },
-      comments: [
-        `Enum ${baseType.name} (${labels}), kept as a string so that labels added later pass.`,
-        'Decide: make it an Avro enum if the list is closed.',
-      ],
-    };
+    return type.kind === 'enum'
+      ? [
+          `Enum ${baseType.name}: rows with a label added later go to quarantine until the schema has it.`,
+          'Decide: make it a string in the schema if labels are added often.',
+        ]
+      : [];
   }
-  if (baseType.kind !== 'base') return { avro: 'string', target: null, comments: [] };
-  if (baseType.name === 'int2') return { avro: 'int', target: { name: 'smallint' }, comments: [] };
-  if (baseType.name === 'numeric') return numericType(column);
-  if (baseType.name === 'varchar' || baseType.name === 'bpchar') {
-    const { length } = baseType;
-    const bounded = length !== null && length <= 4000;
-    return { avro: 'string', target: bounded ? { name: 'nvarchar', length } : null, comments: [] };
+  if (type.kind !== 'decimal' || baseType.name !== 'numeric') return [];
+  const shape = `decimal(${type.precision},${type.scale})`;
+  if (baseType.numeric === null) {
+    return [
+      `numeric without precision: ${shape} is a guess; values beyond it go to quarantine.`,
+      'Decide: state the precision and scale that the data needs, in the schema.',
+    ];
   }
-  return { avro: plain[baseType.name] ?? 'string', target: null, comments: [] };
+  const { precision, scale } = baseType.numeric;
+  if (precision - Math.min(scale, 0) <= MAX_PRECISION) return [];
+  return [
+    `numeric(${precision},${scale}) is wider than SQL Server's 38 digits; values beyond ${shape} go to quarantine.`,
+    'Decide: another scale in the schema, or a string.',
+  ];
 }
 
-function numericType({ baseType: { numeric } }: ColumnDescription): ColumnType {
-  const decimal = (precision: number, scale: number) => ({
-    type: 'bytes',
-    logicalType: 'decimal',
-    precision,
-    scale,
-  });
-  if (numeric === null) {
-    return {
-      avro: decimal(MAX_DECIMAL_PRECISION, 10),
-      target: null,
-      comments: [
-        'numeric without precision: decimal(38,10) is a guess; values beyond it go to quarantine.',
-        'Decide: state the precision and scale that the data needs, in the schema.',
-      ],
-    };
-  }
-  // A negative scale rounds before the point; one above the precision leaves zeros behind it.
-  const scale = Math.max(numeric.scale, 0);
-  const precision = Math.max(numeric.precision - Math.min(numeric.scale, 0), scale);
-  if (precision <= MAX_DECIMAL_PRECISION)
-    return { avro: decimal(precision, scale), target: null, comments: [] };
-  return {
-    avro: decimal(MAX_DECIMAL_PRECISION, Math.min(scale, 10)),
-    target: null,
-    comments: [
-      `numeric(${numeric.precision},${numeric.scale}) is wider than SQL Server's 38 digits; values beyond go to quarantine.`,
-      'Decide: another scale in the schema, or a string.',
-    ],
-  };
+/** Where the source says more than the field's type does; null where the field's default type will do. */
+function targetOf({ baseType }: ColumnDescription): SqlServerType | null {
+  if (baseType.kind !== 'base') return null;
+  if (baseType.name === 'int2') return { name: 'smallint' };
+  const { length } = baseType;
+  const isSized = baseType.name === 'varchar' || baseType.name === 'bpchar';
+  return isSized && length !== null && length <= 4000 ? { name: 'nvarchar', length } : null;
 }
 
 /** A key column's limited type, where its own is too long for an index. */
@@ -191,15 +154,15 @@ function keyType(
   key: readonly string[],
   target: SqlServerType | null,
 ): { target: SqlServerType; comment: string } | null {
-  const avro = fieldType(column).avro;
-  if (avro !== 'string' && avro !== 'bytes') return null;
+  const { kind } = fieldTypeFor(column.baseType, column.name);
+  if (kind !== 'string' && kind !== 'bytes') return null;
   const variable = key.filter((name) => {
     const other = table.columns.find((candidate) => candidate.name === name);
-    const type = other === undefined ? null : fieldType(other).avro;
-    return type === 'string' || type === 'bytes';
+    const type = other === undefined ? null : fieldTypeFor(other.baseType, name).kind;
+    return type === 'string' || type === 'bytes' || type === 'enum';
   }).length;
   const bytes = Math.floor((MAX_KEY_BYTES - FIXED_KEY_BYTES * (key.length - variable)) / variable);
-  if (avro === 'bytes') {
+  if (kind === 'bytes') {
     const comment = `A key ends at ${MAX_KEY_BYTES} bytes in SQL Server: longer values go to quarantine.`;
     return { target: { name: 'varbinary', length: bytes }, comment };
   }
