@@ -68,8 +68,8 @@ export function decimalDecoder(precision: number, scale: number): (text: string)
     const trailing = (whole + fraction).length - (whole + fraction).replace(/0+$/, '').length;
     /** The power of ten of the last digit that isn't zero. */
     const exponent = Number(match[4] ?? 0) - fraction.length + trailing;
-    if (-exponent > scale) return tooFine;
     if (digits.length + exponent > wholeDigits) return tooWide;
+    if (-exponent > scale) return tooFine;
     return placePoint(digits + zeros.slice(0, exponent + scale), scale, match[1] === '-');
   };
 
