@@ -2,7 +2,7 @@
 // Guarantees: one SELECT of the rows to reject (table number, row number, code); null where no question applies.
 import { rejections } from './apply-fault.ts';
 import { exactness, looseMatch, match } from './apply-match.ts';
-import type { PlannedColumn, Staging } from './staging.ts';
+import type { Staging } from './staging.ts';
 
 export interface CheckRow {
   readonly n: number;
@@ -12,7 +12,7 @@ export interface CheckRow {
 
 export function checkScript(stagings: readonly Staging[], quarantined: string | null): string | null {
   const questions = stagings.flatMap((staging, number) =>
-    [...missingOrigins(staging), ...keyCollisions(staging), ...codePageLosses(staging)].map(
+    [...missingOrigins(staging), ...keyCollisions(staging)].map(
       ({ code, from }) => `SELECT ${number} AS n, s.r AS r, '${code}' AS code FROM ${from}`,
     ),
   );
@@ -50,24 +50,4 @@ function keyCollisions({ plan, name, upserts, truncatedAt }: Staging): Question[
   const leaves = `SELECT 1 FROM ${name} AS d WHERE d.o = 0 AND ${match(plan, 't', 'd')}`;
   const there = `SELECT 1 FROM ${plan.table} AS t WITH (UPDLOCK, HOLDLOCK) WHERE ${looseMatch(plan, 't', 's')} AND NOT (${exact}) AND NOT EXISTS (${leaves})`;
   return [inBatch, { code, from: `${name} AS s WHERE s.o > 0 AND EXISTS (${there})` }];
-}
-
-function codePageLosses({ plan, name, upserts }: Staging): Question[] {
-  const narrow = plan.columns.filter(isNarrow);
-  if (narrow.length === 0 || upserts === 0) return [];
-  // CONVERT puts a question mark, or a look-alike, for what the code page lacks.
-  const lost = narrow.map((column) => {
-    const value = `s.${column.staged}`;
-    return `${column.toStaging(column.toTarget(value))} COLLATE Latin1_General_BIN2 <> ${value} COLLATE Latin1_General_BIN2`;
-  });
-  return [
-    {
-      code: rejections.codePage.code,
-      from: `${name} AS s WHERE s.o > 0 AND (${lost.join(' OR ')})`,
-    },
-  ];
-}
-
-function isNarrow(column: PlannedColumn): boolean {
-  return column.target.type.name === 'char' || column.target.type.name === 'varchar';
 }

@@ -107,8 +107,8 @@ export class TableDml {
    * single statements can't. Rows that a child outside the batch refers to stay and are updated in place.
    */
   takeOut(references: readonly ForeignKeyFacts[]): string[] {
-    const { plan, name, upserts } = this.staging;
-    if (upserts === 0 || !this.canReinsert) return [];
+    const { plan, name } = this.staging;
+    if (!this.#canReinsert) return [];
     const kept = ['s.r', ...plan.legacy.map((column) => `t.${column}`)];
     const free = references.length === 0 ? '' : ` AND ${unreferenced('t', references)}`;
     return [
@@ -119,8 +119,8 @@ export class TableDml {
 
   /** Puts the rows back that were taken out, with the columns that no mapping names as they were. */
   putBack(): string[] {
-    const { plan, name, upserts } = this.staging;
-    if (upserts === 0 || !this.canReinsert) return [];
+    const { plan, name } = this.staging;
+    if (!this.#canReinsert) return [];
     const { columns, values } = this.#row();
     return this.#counted(
       `INSERT INTO ${plan.table} (${[...columns, ...plan.legacy].join(', ')}) SELECT ${[...values, ...plan.legacy.map((column) => `k.${column}`)].join(', ')} FROM ${name} AS s JOIN ${this.#takenOut} AS k ON k.r = s.r;`,
@@ -128,9 +128,9 @@ export class TableDml {
     );
   }
 
-  /** A row can't be put back as it was where the server numbers it. */
-  get canReinsert(): boolean {
-    return !(this.staging.plan.facts?.columns.some((column) => column.identity) ?? false);
+  /** A row that the server numbers can't be put back as it was. */
+  get #canReinsert(): boolean {
+    return this.staging.upserts > 0 && !this.staging.plan.numbered;
   }
 
   get #takenOut(): string {

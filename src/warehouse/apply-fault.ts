@@ -29,16 +29,12 @@ export const rejections = {
     reason:
       'Its key is another source key to PostgreSQL, but equal to one of the warehouse (trailing blanks or collation).',
   },
-  codePage: {
-    code: 'WB6514',
-    reason: 'A text has characters that the code page of its char or varchar column lacks.',
-  },
   parentMissing: {
-    code: 'WB6515',
+    code: 'WB6514',
     reason:
       'A foreign key of the warehouse refuses it; its parent is missing or in quarantine, or a child still refers to it.',
   },
-  refused: { code: 'WB6516', reason: 'The warehouse refuses the row.' },
+  refused: { code: 'WB6515', reason: 'The warehouse refuses the row.' },
 } as const satisfies Record<string, Rejection>;
 
 const NOTHING_APPLIED = 'Nothing of the batch was applied; the watermark stays, and the batch is kept.';
@@ -95,12 +91,28 @@ export const applyFaults = {
       safe: NOTHING_APPLIED,
       next: 'Compare the mapping with the table (`walbridge check`) and look at the constraints, then start the lane again.',
     }),
-  watermarkMissing: (lane: string) =>
+  tableMissing: (table: string) =>
     new WalbridgeError({
       code: 'WB6507',
       kind: 'permanent',
-      what: `The warehouse has no watermark for lane ${lane}.`,
+      what: `The warehouse has no table ${table}.`,
       safe: 'Nothing was done.',
-      next: 'Run `walbridge init`.',
+      next: 'Run `walbridge init`, which creates the tables of all mappings.',
+    }),
+  columnMissing: (table: string, column: string) =>
+    new WalbridgeError({
+      code: 'WB6508',
+      kind: 'permanent',
+      what: `The table ${table} has no column ${column}, or the record of its mapping has no field for it.`,
+      safe: 'Nothing was done.',
+      next: 'Run `walbridge check`: it compares mappings, records and tables.',
+    }),
+  unsettled: (lane: string) =>
+    new WalbridgeError({
+      code: 'WB6509',
+      kind: 'transient',
+      what: `The warehouse's answers to one batch of lane ${lane} kept changing.`,
+      safe: NOTHING_APPLIED,
+      next: 'It is retried; where it stays so, look for other writers of the target tables.',
     }),
 } as const;

@@ -4,7 +4,7 @@
 // https://learn.microsoft.com/sql/t-sql/language-elements/string-comparison-assignment
 import type { ForeignKeyFacts } from './catalog.ts';
 import { quoteName, quoteTable } from './identifier.ts';
-import type { PlannedColumn, TargetPlan } from './staging.ts';
+import type { PlannedColumn, StagingPlan } from './staging.ts';
 
 /** Which staging columns hold the key: the row's own, or the one it had before the batch. */
 export type KeyColumns = 'own' | 'origin';
@@ -14,7 +14,7 @@ function staged(column: PlannedColumn, alias: string, of: KeyColumns): string {
 }
 
 /** Equal as the warehouse sees it: a seek on the target's key. */
-export function looseMatch(plan: TargetPlan, target: string, stage: string, of: KeyColumns = 'own'): string {
+export function looseMatch(plan: StagingPlan, target: string, stage: string, of: KeyColumns = 'own'): string {
   return plan.keys
     .map((column) => `${target}.${column.name} = ${column.toTarget(staged(column, stage, of))}`)
     .join(' AND ');
@@ -22,7 +22,7 @@ export function looseMatch(plan: TargetPlan, target: string, stage: string, of: 
 
 /** What tells apart keys that are equal to the warehouse only; null where there are no such keys. */
 export function exactness(
-  plan: TargetPlan,
+  plan: StagingPlan,
   target: string,
   stage: string,
   of: KeyColumns = 'own',
@@ -30,19 +30,17 @@ export function exactness(
   const terms = plan.keys.flatMap((column) => {
     const there = column.toStaging(`${target}.${column.name}`);
     const here = staged(column, stage, of);
-    const type = column.target.type.name;
-    const variable = type === 'varchar' || type === 'nvarchar' || type === 'varbinary';
     return [
       ...(column.collation !== null && !column.collation.endsWith('_BIN2')
         ? [`${there} COLLATE Latin1_General_BIN2 = ${here} COLLATE Latin1_General_BIN2`]
         : []),
-      ...(variable ? [`DATALENGTH(${there}) = DATALENGTH(${here})`] : []),
+      ...(column.variable ? [`DATALENGTH(${there}) = DATALENGTH(${here})`] : []),
     ];
   });
   return terms.length === 0 ? null : terms.join(' AND ');
 }
 
-export function match(plan: TargetPlan, target: string, stage: string, of: KeyColumns = 'own'): string {
+export function match(plan: StagingPlan, target: string, stage: string, of: KeyColumns = 'own'): string {
   const exact = exactness(plan, target, stage, of);
   const loose = looseMatch(plan, target, stage, of);
   return exact === null ? loose : `${loose} AND ${exact}`;

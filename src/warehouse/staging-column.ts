@@ -3,7 +3,7 @@
 import type { CanonicalValue } from '../canonical/event.ts';
 import type { FieldType } from '../canonical/schema.ts';
 import { formatSqlType as typeText } from '../mapping/default-type.ts';
-import type { SqlServerType, TargetColumn } from '../mapping/target.ts';
+import type { SqlServerType } from '../mapping/target.ts';
 import type { BulkColumn, BulkValue } from './session.ts';
 import { dateText, offsetText, timestampText, timeText } from './staging-time.ts';
 
@@ -24,34 +24,30 @@ const TIME_TEXT = 40;
 const asIs = (value: NonNullable<CanonicalValue>): BulkValue => value;
 const same = (expression: string): string => expression;
 
-/** `collation` is the target column's own; null for types without one. */
+/** `type` and `collation` are the target column's own; null for types without one. */
 export function stagingColumn(
-  column: TargetColumn,
+  type: SqlServerType,
   field: FieldType,
   collation: string | null,
 ): StagingColumn {
-  const { type } = column;
   switch (type.name) {
     case 'bit':
+      return asItself(type.name, Boolean);
     case 'tinyint':
     case 'smallint':
     case 'int':
-    case 'bigint':
     case 'real':
     case 'float':
+      return asItself(type.name, Number);
+    case 'bigint':
+      return asItself(type.name, (value) => (typeof value === 'number' ? value : BigInt(wholeOf(value))));
     case 'uniqueidentifier':
-      return {
-        bulk: { type: type.name },
-        declaration: type.name,
-        toBulk: asIs,
-        toTarget: same,
-        toStaging: same,
-      };
+      return asItself(type.name, asIs);
     case 'decimal':
-      return asText(type, NUMBER_TEXT, String, null);
+      return asText(type, NUMBER_TEXT, numberText, null);
     case 'money':
       // Style 2: all four decimals.
-      return asText(type, NUMBER_TEXT, String, 2);
+      return asText(type, NUMBER_TEXT, numberText, 2);
     case 'date':
       return asText(type, TIME_TEXT, (value) => dateText(Number(value)), 23);
     case 'time':
@@ -92,6 +88,22 @@ export function stagingColumn(
       };
     }
   }
+}
+
+function asItself(
+  name: 'bit' | 'tinyint' | 'smallint' | 'int' | 'bigint' | 'real' | 'float' | 'uniqueidentifier',
+  toBulk: StagingColumn['toBulk'],
+): StagingColumn {
+  return { bulk: { type: name }, declaration: name, toBulk, toTarget: same, toStaging: same };
+}
+
+/** column-fit.ts lets only whole numbers through to here. */
+function wholeOf(value: NonNullable<CanonicalValue>): bigint | boolean | string {
+  return typeof value === 'string' ? value.replace(/\.0*$/, '') : (value as bigint | boolean);
+}
+
+function numberText(value: NonNullable<CanonicalValue>): string {
+  return typeof value === 'boolean' ? String(Number(value)) : String(value);
 }
 
 function asText(

@@ -3,10 +3,12 @@
 import type { CanonicalRecord } from '../canonical/event.ts';
 import type { RecordSchema } from '../canonical/schema.ts';
 import { formatLsn, type Position } from '../change/position.ts';
-import type { TargetColumn, TargetTable } from '../mapping/target.ts';
-import type { TableFacts } from './catalog.ts';
+import type { TargetTable } from '../mapping/target.ts';
+import { applyFaults } from './apply-fault.ts';
+import { type Catalog, tableKey } from './catalog.ts';
+import { type ColumnCheck, columnFit } from './column-fit.ts';
 import type { CompactedRow } from './compaction.ts';
-import { isSameName, quoteName, quoteTable } from './identifier.ts';
+import { displayTable, isSameName, quoteName, quoteTable } from './identifier.ts';
 import type { BulkColumn, BulkValue } from './session.ts';
 import { type StagingColumn, stagingColumn } from './staging-column.ts';
 import { offsetText } from './staging-time.ts';
@@ -15,7 +17,7 @@ import { offsetText } from './staging-time.ts';
 export const operations = { delete: 0, insert: 1, update: 2 } as const;
 
 export interface PlannedColumn extends StagingColumn {
-  readonly target: TargetColumn;
+  readonly field: string;
   /** The target's column, quoted. */
   readonly name: string;
   /** The staging column: c0, c1, … */
@@ -24,63 +26,64 @@ export interface PlannedColumn extends StagingColumn {
   readonly origin: string | null;
   /** As the catalog knows it; null for types without one. */
   readonly collation: string | null;
+  /** Of a type that stores trailing blanks or zero bytes, and ignores them when it compares. */
+  readonly variable: boolean;
+  /** Null where every value of the field fits. */
+  readonly check: ColumnCheck | null;
 }
 
 /** Columns in the staging table, in order: r (row number), o (operation), [l, t] metadata, c0…, then for partial images m, k0…. */
-export interface TargetPlan {
+export interface StagingPlan {
   readonly target: TargetTable;
   /** The target table, quoted. */
   readonly table: string;
   readonly columns: readonly PlannedColumn[];
   readonly keys: readonly PlannedColumn[];
-  readonly facts: TableFacts | undefined;
+  /** Has an IDENTITY column. */
+  readonly numbered: boolean;
   /** Columns of the table that no mapping names and that can be written: an existing row keeps them. */
   readonly legacy: readonly string[];
 }
 
-export function planTarget(
-  target: TargetTable,
-  schema: RecordSchema,
-  facts: TableFacts | undefined,
-): TargetPlan {
-  const types = new Map(schema.fields.map((field) => [field.name, field.type]));
+/** Throws WB6507 and WB6508 where the table or a column of it is missing. */
+export function planStaging(target: TargetTable, schema: RecordSchema, catalog: Catalog): StagingPlan {
+  const facts = catalog.tables.get(tableKey(target));
+  if (facts === undefined) throw applyFaults.tableMissing(displayTable(target));
   const columns = target.columns.map((column, index): PlannedColumn => {
-    const type = types.get(column.field);
-    if (type === undefined) throw new RangeError(`${target.entity}: no field ${column.field} in its schema`);
-    const known = facts?.columns.find((candidate) => isSameName(candidate.name, column.name));
-    const collation = known?.collation ?? (isText(column) ? 'Latin1_General_BIN2' : null);
+    const field = schema.fields.find((candidate) => candidate.name === column.field);
+    const known = facts.columns.find((candidate) => isSameName(candidate.name, column.name));
+    if (field === undefined || known === undefined) {
+      throw applyFaults.columnMissing(displayTable(target), column.name);
+    }
     const keyIndex = target.key.indexOf(column.name);
     return {
-      ...stagingColumn(column, type, collation),
-      target: column,
+      ...stagingColumn(known.type ?? column.type, field.type, known.collation),
+      field: column.field,
       name: quoteName(column.name),
       staged: `c${index}`,
       origin: keyIndex < 0 ? null : `k${keyIndex}`,
-      collation,
+      collation: known.collation,
+      variable: ['varchar', 'nvarchar', 'varbinary'].includes(known.type?.name ?? ''),
+      check: columnFit(field.type, known),
     };
   });
-  const keys = target.key.map((name) => columns.find((column) => column.target.name === name));
   const written = [...target.columns.map((column) => column.name), ...Object.values(target.metadata)];
   return {
     target,
     table: quoteTable(target),
     columns,
-    keys: keys.filter((column) => column !== undefined),
-    facts,
-    legacy: (facts?.columns ?? [])
+    keys: target.key.flatMap((name) => columns[target.columns.findIndex((c) => c.name === name)] ?? []),
+    numbered: facts.columns.some((column) => column.identity),
+    legacy: facts.columns
       .filter((column) => !column.computed && !column.generated)
       .filter((column) => !written.some((name) => isSameName(name, column.name)))
       .map((column) => quoteName(column.name)),
   };
 }
 
-function isText(column: TargetColumn): boolean {
-  return ['char', 'varchar', 'nchar', 'nvarchar'].includes(column.type.name);
-}
-
 /** A staging table to be made, loaded and read within one transaction. */
 export interface Staging {
-  readonly plan: TargetPlan;
+  readonly plan: StagingPlan;
   /** `#s0` */
   readonly name: string;
   readonly truncatedAt: Position | null;
@@ -92,7 +95,7 @@ export interface Staging {
 }
 
 export function stage(
-  plan: TargetPlan,
+  plan: StagingPlan,
   number: number,
   truncatedAt: Position | null,
   rows: readonly CompactedRow[],
@@ -111,7 +114,7 @@ export function stage(
     rows,
     upserts,
     deletes: rows.length - upserts,
-    absent: plan.columns.filter((column) => absentFields.has(column.target.field)),
+    absent: plan.columns.filter((column) => absentFields.has(column.field)),
   };
 }
 
@@ -170,7 +173,7 @@ export function* stagingRows(staging: Staging): Generator<BulkValue[]> {
     push(values, plan.columns, row.record);
     if (absent.length > 0) {
       if (row.op === 'upsert' && row.origin !== null) {
-        values.push(absent.map((column) => (row.absent.includes(column.target.field) ? '1' : '0')).join(''));
+        values.push(absent.map((column) => (row.absent.includes(column.field) ? '1' : '0')).join(''));
         push(values, plan.keys, row.origin);
       } else {
         values.push(null);
@@ -183,7 +186,7 @@ export function* stagingRows(staging: Staging): Generator<BulkValue[]> {
 
 function push(values: BulkValue[], columns: readonly PlannedColumn[], record: CanonicalRecord): void {
   for (const column of columns) {
-    const value = record[column.target.field];
+    const value = record[column.field];
     values.push(value === null || value === undefined ? null : column.toBulk(value));
   }
 }

@@ -1,0 +1,100 @@
+// T-SQL around a batch's DML: lock and watermark at its start, watermark and batch log at its end.
+// Guarantees: a second session on the same lane waits at the lock; the watermark moves in the DML's own transaction.
+import type { LaneBatch } from '../change/batch.ts';
+import { comparePositions, formatPosition, ORIGIN, type Position, WHOLE } from '../change/position.ts';
+import { total } from './apply-script.ts';
+import { controlTable } from './control-tables.ts';
+import { quoteText } from './identifier.ts';
+import { offsetText } from './staging-time.ts';
+
+/** sp_getapplock's resource for a lane. */
+export function laneLock(lane: string): string {
+  return `walbridge.lane.${lane}`;
+}
+
+export interface OpeningRow {
+  readonly granted: number;
+  /** Null before the lane's first batch. */
+  readonly lsn: string | null;
+  readonly ordinal: string | null;
+  /** q0, q1, …: 1 where the entity of that place has open quarantine rows. */
+  readonly [open: `q${number}`]: number;
+}
+
+/**
+ * Takes the lane's lock, reads its watermark and makes the temporary tables. One row: whether the lock was granted, the
+ * watermark, and which of `entities` have open quarantine rows.
+ */
+export function openingScript(
+  lane: string,
+  lockTimeoutMs: number,
+  entities: readonly string[],
+  creates: readonly string[],
+): string {
+  const open = entities.map(
+    (entity, index) =>
+      `CASE WHEN EXISTS (SELECT 1 FROM ${controlTable('quarantine')} WHERE entity = ${quoteText(entity)} AND resolved_at IS NULL) THEN 1 ELSE 0 END AS q${index}`,
+  );
+  return `SET NOCOUNT ON;
+SET XACT_ABORT ON;
+DECLARE @granted int, @lsn bigint, @ordinal bigint;
+EXEC @granted = sp_getapplock @Resource = ${quoteText(laneLock(lane))}, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = ${lockTimeoutMs};
+SELECT @lsn = commit_lsn, @ordinal = ordinal FROM ${controlTable('watermark')} WITH (UPDLOCK, HOLDLOCK) WHERE lane = ${quoteText(lane)};
+${creates.join('\n')}
+SELECT ${['@granted AS granted', 'CONVERT(varchar(20), @lsn) AS lsn', 'CONVERT(varchar(20), @ordinal) AS ordinal', ...open].join(', ')};`;
+}
+
+export function watermarkOf(row: Pick<OpeningRow, 'lsn' | 'ordinal'> | undefined): Position {
+  if (row === undefined || row.lsn === null || row.ordinal === null) return ORIGIN;
+  return { lsn: BigInt(row.lsn), ordinal: Number(row.ordinal) };
+}
+
+export function watermarkQuery(lane: string): string {
+  return `SELECT CONVERT(varchar(20), commit_lsn) AS lsn, CONVERT(varchar(20), ordinal) AS ordinal FROM ${controlTable('watermark')} WHERE lane = ${quoteText(lane)};`;
+}
+
+/** What a batch is to a lane at the given watermark. */
+export type Standing = 'skipped' | 'gap' | 'due';
+
+/** The heart of exactly-once: whatever is sent again, sent late or sent by two, only what the lane lacks is applied. */
+export function standing(batch: LaneBatch, watermark: Position): Standing {
+  if (comparePositions(watermark, batch.last) >= 0) return 'skipped';
+  return comparePositions(watermark, batch.previous) < 0 ? 'gap' : 'due';
+}
+
+/** `previous..last` */
+export function batchName(batch: LaneBatch): string {
+  return `${formatPosition(batch.previous)}..${formatPosition(batch.last)}`;
+}
+
+/** `first`: the lane has no watermark yet. */
+export function moveWatermark(batch: LaneBatch, first: boolean): string {
+  const { lsn, ordinal } = batch.last;
+  const position = `'${formatPosition(batch.last)}'`;
+  const time = `CONVERT(datetimeoffset(6), '${offsetText(batch.commitTimeMicros)}', 121)`;
+  if (first) {
+    return `INSERT INTO ${controlTable('watermark')} (lane, commit_lsn, ordinal, position, commit_time, applied_at) VALUES (${quoteText(batch.lane)}, ${lsn}, ${ordinal}, ${position}, ${time}, SYSDATETIMEOFFSET());`;
+  }
+  return `UPDATE ${controlTable('watermark')} SET commit_lsn = ${lsn}, ordinal = ${ordinal}, position = ${position}, commit_time = ${time}, applied_at = SYSDATETIMEOFFSET() WHERE lane = ${quoteText(batch.lane)};`;
+}
+
+export interface LoggedBatch {
+  readonly batch: LaneBatch;
+  /** Where the lane stood: after `batch.previous` where the batch overlaps what was applied. */
+  readonly from: Position;
+  readonly changes: number;
+  readonly tables: number;
+  readonly truncated: number;
+  readonly quarantined: number;
+  readonly milliseconds: number;
+}
+
+/** Once a position, also after somebody has set a watermark back by hand. */
+export function logBatch(log: LoggedBatch): string {
+  const { batch, from } = log;
+  const { lsn, ordinal } = batch.last;
+  const table = controlTable('batchLog');
+  return `INSERT INTO ${table} (lane, commit_lsn, ordinal, position, previous_lsn, previous_ordinal, previous_position, commit_time, changes, rows_inserted, rows_updated, rows_deleted, tables_truncated, rows_quarantined, is_part, milliseconds, applied_at)
+SELECT ${quoteText(batch.lane)}, ${lsn}, ${ordinal}, '${formatPosition(batch.last)}', ${from.lsn}, ${from.ordinal}, '${formatPosition(from)}', CONVERT(datetimeoffset(6), '${offsetText(batch.commitTimeMicros)}', 121), ${log.changes}, ${total('inserted', log.tables)}, ${total('updated', log.tables)}, ${total('deleted', log.tables)}, ${log.truncated}, ${log.quarantined}, ${ordinal === WHOLE ? 0 : 1}, ${log.milliseconds}, SYSDATETIMEOFFSET()
+WHERE NOT EXISTS (SELECT 1 FROM ${table} WHERE lane = ${quoteText(batch.lane)} AND commit_lsn = ${lsn} AND ordinal = ${ordinal});`;
+}
