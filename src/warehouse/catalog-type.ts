@@ -31,7 +31,10 @@ const shapes: Readonly<Record<SqlServerType['name'], Shape>> = {
 };
 
 /** float(1) to float(24) are real; the catalog says which by name. numeric is decimal's synonym, sysname nvarchar(128). */
-const synonyms: Readonly<Record<string, SqlServerType['name']>> = { numeric: 'decimal', sysname: 'nvarchar' };
+const synonyms: ReadonlyMap<string, SqlServerType['name']> = new Map([
+  ['numeric', 'decimal'],
+  ['sysname', 'nvarchar'],
+]);
 
 /** `maxLength` in bytes, -1 for (max), as sys.columns.max_length. `type` is null for types that no mapping may name. */
 export function catalogColumnType(
@@ -41,7 +44,8 @@ export function catalogColumnType(
   scale: number,
 ): { readonly type: SqlServerType | null; readonly typeText: string } {
   const lower = typeName.toLowerCase();
-  const name = synonyms[lower] ?? (Object.hasOwn(shapes, lower) ? (lower as SqlServerType['name']) : null);
+  const name =
+    synonyms.get(lower) ?? (Object.hasOwn(shapes, lower) ? (lower as SqlServerType['name']) : null);
   if (name === null) return { type: null, typeText: lower };
   const type = shaped(name, maxLength, precision, scale);
   return { type, typeText: formatSqlType(type) };

@@ -84,16 +84,25 @@ function ruleOf(field: FieldType, type: SqlServerType, collation: string | null)
       return instantRule(field, FIRST_DAY, LAST_DAY, fractionStep(type));
     case 'datetime':
       // From 1753; in steps of 1/300 s, of which hundredths are the finest that are whole.
-      return instantRule(field, -79_258, LAST_DAY, 10_000);
+      return instantRule(field, dayOf(1753, 1, 1), LAST_DAY, 10_000);
     case 'smalldatetime':
-      // 1900-01-01 to 2079-06-06, in minutes.
-      return instantRule(field, -25_567, 39_967, 60_000_000);
+      return instantRule(field, dayOf(1900, 1, 1), dayOf(2079, 6, 6), 60_000_000);
   }
 }
 
 // Numbers.
 
 const wholeText = /^(-?\d+)(?:\.0*)?$/;
+
+/** Numbers and bigints are compared with their own kind: mixed comparisons cost ten times as much. */
+function within(least: bigint, most: bigint): (value: Present) => boolean {
+  // Rounded where they pass 2^53; the numbers met there are safe integers, so the outcome is the same.
+  const [lowest, highest] = [Number(least), Number(most)];
+  return (value) =>
+    typeof value === 'number'
+      ? value >= lowest && value <= highest
+      : (value as bigint) >= least && (value as bigint) <= most;
+}
 
 function integerRule(field: FieldType, least: bigint, most: bigint): Rule {
   const why = `Numbers that aren't whole from ${least} to ${most}`;
@@ -103,7 +112,7 @@ function integerRule(field: FieldType, least: bigint, most: bigint): Rule {
     case 'int':
     case 'long':
       if (most >= (field.kind === 'int' ? 2n ** 31n - 1n : 2n ** 63n - 1n)) return null;
-      return { why, fits: (value) => (value as number) >= least && (value as number) <= most };
+      return { why, fits: within(least, most) };
     case 'decimal':
       return {
         why,
@@ -126,7 +135,7 @@ function decimalRule(field: FieldType, whole: number, scale: number): Rule {
     case 'long': {
       if (whole >= (field.kind === 'int' ? 10 : 19)) return null;
       const limit = 10n ** BigInt(whole);
-      return { why, fits: (value) => (value as number) > -limit && (value as number) < limit };
+      return { why, fits: within(1n - limit, limit - 1n) };
     }
     case 'decimal':
       if (field.precision - field.scale <= whole && field.scale <= scale) return null;
@@ -142,13 +151,13 @@ function decimalRule(field: FieldType, whole: number, scale: number): Rule {
 /** money is a 64-bit count of ten-thousandths. */
 function moneyRule(field: FieldType): Rule {
   const why = 'Numbers outside -922337203685477.5808 to 922337203685477.5807 or of more than 4 decimals';
-  const within = (tenThousandths: bigint) => tenThousandths >= -(2n ** 63n) && tenThousandths < 2n ** 63n;
+  const holds = (tenThousandths: bigint) => tenThousandths >= -(2n ** 63n) && tenThousandths < 2n ** 63n;
   switch (field.kind) {
     case 'boolean':
     case 'int':
       return null;
     case 'long':
-      return { why, fits: (value) => within(BigInt(value as number | bigint) * 10_000n) };
+      return { why, fits: (value) => holds(BigInt(value as number | bigint) * 10_000n) };
     case 'decimal':
       return {
         why,
@@ -157,7 +166,7 @@ function moneyRule(field: FieldType): Rule {
           if (usedScale(text) > 4) return false;
           if (wholeDigits(text) < 15) return true;
           const [whole = '', fraction = ''] = text.split('.');
-          return within(BigInt(whole + fraction.slice(0, 4).padEnd(4, '0')));
+          return holds(BigInt(whole + fraction.slice(0, 4).padEnd(4, '0')));
         },
       };
     default:
@@ -272,6 +281,11 @@ const DAY_MICROS = 86_400_000_000n;
 const FIRST_MICRO = BigInt(FIRST_DAY) * DAY_MICROS;
 const LAST_MICRO = BigInt(LAST_DAY + 1) * DAY_MICROS - 1n;
 
+/** Days since 1970-01-01; month from 1. */
+function dayOf(year: number, month: number, day: number): number {
+  return Date.UTC(year, month - 1, day) / 86_400_000;
+}
+
 /** Microseconds between two neighbours. */
 function fractionStep(type: SqlServerType): number {
   return 10 ** Math.max(0, 6 - (type.scale ?? 7));
@@ -302,10 +316,10 @@ function instantRule(field: FieldType, firstDay: number, lastDay: number, step: 
 }
 
 function microsRule(first: bigint, last: bigint, step: number): Rule {
+  const inRange = within(first, last);
   return {
     why: `Times out of range or finer than ${step} microseconds`,
-    fits: (value) =>
-      (value as number) >= first && (value as number) <= last && (step === 1 || isMultiple(value, step)),
+    fits: (value) => inRange(value) && (step === 1 || isMultiple(value, step)),
   };
 }
 
