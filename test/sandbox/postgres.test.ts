@@ -1,6 +1,16 @@
 // The sandbox's PostgreSQL: whoever starts it, and however its owner ends.
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -101,7 +111,10 @@ test('a kept folder outlives a killed owner, and starts again at once', async ()
   const dataFolder = temporaryFolder();
   const first = await startOwner({ dataFolder });
   await withClient(first.url, (client) => client.query('CREATE TABLE answers AS SELECT 42 AS answer'));
+  // A server that takes its time to stop.
+  process.kill(first.pid, 'SIGSTOP');
   first.child.kill('SIGKILL');
+  setTimeout(() => process.kill(first.pid, 'SIGCONT'), 1_000);
   const second = await startPostgres({ dataFolder });
   expect(isAlive(first.pid)).toBe(false);
   expect(await ask(second.connectionString('postgres'), 'SELECT answer FROM answers')).toBe(42);
@@ -109,15 +122,19 @@ test('a kept folder outlives a killed owner, and starts again at once', async ()
   expect(readdirSync(join(dataFolder, 'data'))).not.toContain('postmaster.pid');
 });
 
-test('a lock left by a server that was killed outright does not hinder the next one', async () => {
+test('a lock left by a server that was killed outright does not hinder the next one, though another process has its number', async () => {
   const dataFolder = temporaryFolder();
   const killed = await startPostgres({ dataFolder });
   process.kill(killed.pid, 'SIGKILL');
   await killed.stop();
-  expect(readdirSync(join(dataFolder, 'data'))).toContain('postmaster.pid');
+  const lock = join(dataFolder, 'data', 'postmaster.pid');
+  const { uid, gid } = statSync(lock);
+  const namesake = spawn('sleep', ['60'], { uid, gid });
+  writeFileSync(lock, readFileSync(lock, 'utf8').replace(String(killed.pid), String(namesake.pid)));
   const next = await startPostgres({ dataFolder });
   expect(await ask(next.connectionString('postgres'), 'SELECT 1 AS one')).toBe(1);
   await next.stop();
+  namesake.kill();
 });
 
 test.runIf(isRoot)(
