@@ -3,10 +3,13 @@
 import { once } from 'node:events';
 import { Request } from 'tedious';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Writer } from '../../sandbox/sqlserver/tds/bytes.ts';
 import { listen, type TdsListener } from '../../sandbox/sqlserver/tds/listener.ts';
+import { packetize } from '../../sandbox/sqlserver/tds/packets.ts';
+import { encoderOf } from '../../sandbox/sqlserver/tds/types-write.ts';
 import { connect, run, TYPES } from './tds-client.ts';
-import { until } from './tds-raw.ts';
-import { message, Script } from './tds-scripted.ts';
+import { answer, open, rawLogin, until } from './tds-raw.ts';
+import { message, PASSWORD, Script, USER } from './tds-scripted.ts';
 
 const INT = { name: 'n', type: { name: 'int' }, nullable: true } as const;
 
@@ -204,5 +207,47 @@ describe('procedures', () => {
     await expect(refused).rejects.toThrow('sandbox: table-valued parameters is not supported');
     await run(connection, 'select');
     connection.close();
+  });
+
+  it('take unnamed values in the order of the declarations, and answer two calls of one message', async () => {
+    script.onBatch = ({ sink }) => {
+      sink.transaction('begin', 9n);
+      sink.done(1);
+    };
+    const socket = await open(listener.port);
+    await rawLogin(socket, USER, PASSWORD);
+    const out = new Writer();
+    const text = encoderOf({ name: 'nvarchar', length: 40 }, true);
+    const parameter = (value: string): void => {
+      out.raw(Uint8Array.of(0, 0));
+      text.typeInfo(out);
+      text.value(out, value);
+    };
+    out.u32(4);
+    for (const [i, value] of ['one', 'two'].entries()) {
+      if (i > 0) out.u8(0xff);
+      out.u16(0xffff);
+      out.u16(10);
+      out.u16(0);
+      for (const each of ['select @a, @b', '@a nvarchar(9), @b nvarchar(9)', value, 'b']) parameter(each);
+    }
+    socket.write(packetize(out.bytes.subarray(0, out.length), 3, 4096, 1, true));
+    const payload = await answer(socket);
+    expect(
+      script.batches.map(({ parameters }) => parameters.map(({ name, value }) => [name, value])),
+    ).toEqual([
+      [
+        ['@a', 'one'],
+        ['@b', 'b'],
+      ],
+      [
+        ['@a', 'two'],
+        ['@b', 'b'],
+      ],
+    ]);
+    // DONEPROC: more follows the first, nothing the second; a transaction is open (MS-TDS 2.2.7.8).
+    const ends = [...payload.keys()].filter((at) => payload[at] === 0xfe && payload[at - 5] === 0x79);
+    expect(ends.map((at) => payload.readUInt16LE(at + 1))).toEqual([0x05, 0x04]);
+    socket.destroy();
   });
 });
