@@ -42,6 +42,8 @@ export class LaneFeed {
   #order = 0;
   #flushScheduled = false;
   #openTransaction = false;
+  /** The chain is broken: nothing is sent, held back or acknowledged until the restart. */
+  #abandoned = false;
   #wakers: (() => void)[] = [];
 
   constructor(
@@ -59,7 +61,7 @@ export class LaneFeed {
     this.#watermark = watermark;
     this.#assembly = new BatchAssembly(queue.lane, limits, watermark);
     queue.onSettled((outcome) => {
-      if (outcome.kind === 'gap') events.lost(this.lane, 'the apply side found a batch missing');
+      if (outcome.kind === 'gap') this.#abandon('the apply side found a batch missing');
       else this.confirm(outcome.watermark);
     });
   }
@@ -84,18 +86,21 @@ export class LaneFeed {
   get progress(): LaneProgress {
     return {
       watermark: this.#watermark,
-      outstanding: this.#ledger.batches > 0 || this.#openTransaction || this.#assembly.hasWhole,
+      outstanding:
+        this.#abandoned || this.#ledger.batches > 0 || this.#openTransaction || this.#assembly.hasWhole,
     };
   }
 
   /** Forgets everything under way, empties the queue and begins again at the warehouse's watermark. */
   async restart(watermark: Position): Promise<void> {
+    this.#abandoned = true;
     await this.#sending.catch(() => undefined);
     await this.#queue.prepare();
     this.#watermark = watermark;
     this.#ledger = new Ledger();
     this.#assembly = new BatchAssembly(this.lane, this.#limits, watermark);
     this.#openTransaction = false;
+    this.#abandoned = false;
     this.#wake();
   }
 
@@ -142,7 +147,7 @@ export class LaneFeed {
     const watermark = await readWatermark();
     this.confirm(watermark);
     if (this.#ledger.head === head && comparePositions(watermark, head.last) < 0) {
-      this.#events.lost(this.lane, 'a batch vanished from the queue');
+      this.#abandon('a batch vanished from the queue');
     }
   }
 
@@ -153,7 +158,15 @@ export class LaneFeed {
   }
 
   #isCrowded(): boolean {
+    if (this.#abandoned) return false;
     return this.#ledger.bytes >= this.#limits.maxQueuedBytes || this.#unsent > 1;
+  }
+
+  #abandon(reason: string): void {
+    if (this.#abandoned) return;
+    this.#abandoned = true;
+    this.#wake();
+    this.#events.lost(this.lane, reason);
   }
 
   async #untilRoom(): Promise<void> {
@@ -196,7 +209,7 @@ export class LaneFeed {
     this.#sending = this.#sending.then(async () => {
       try {
         // A restart has forgotten the batch: the WAL brings it again.
-        if (ledger === this.#ledger) await this.#addUntilTaken(batch, order);
+        if (ledger === this.#ledger && !this.#abandoned) await this.#addUntilTaken(batch, order);
       } finally {
         this.#unsent -= 1;
         this.#wake();

@@ -88,6 +88,14 @@ export class LaneQueue {
   }
 }
 
+/** Creates what BullMQ needs for the lane; a worker must not meet a server without it. */
+export async function ensureLaneQueue(backend: QueueBackend, lane: string): Promise<void> {
+  const queue = await backend
+    .openQueue(laneQueueName(lane))
+    .catch((error) => Promise.reject(queueFault(error)));
+  await queue.close();
+}
+
 /** Jobs that a lane's queue holds, waiting or in work; for status, without the lane's lock or events. */
 export async function laneDepth(backend: QueueBackend, lane: string): Promise<number> {
   const queue = await backend

@@ -1,0 +1,90 @@
+// The apply role: one worker a lane, each applying batches to the warehouse in order.
+// Guarantees: runs until the signal; a halted lane stands still, the others go on; at a stop the batch in work is finished
+// within the grace or rolled back.
+
+import { formatPosition } from '../change/position.ts';
+import type { Settings } from '../config/settings.ts';
+import { retry } from '../fault/retry.ts';
+import { ensureLaneQueue } from '../lanes/lane-queue.ts';
+import { LaneWorker } from '../lanes/lane-worker.ts';
+import { LaneApplier } from '../warehouse/lane-applier.ts';
+import { readCatalog } from '../warehouse/read-catalog.ts';
+import { openQueueBackend, openWarehouseWhenReady, streamName } from './connections.ts';
+import { eventReaders, type LoadedMappings } from './load-mappings.ts';
+import { FaultLog, faultFields, type Logger } from './log.ts';
+
+export async function runApply(
+  settings: Settings,
+  loaded: LoadedMappings,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const faults = new FaultLog(log);
+  const warehouse = await openWarehouseWhenReady(settings, loaded.lanes.length + 1, faults, signal);
+  const workers: LaneWorker[] = [];
+  try {
+    const backend = openQueueBackend(settings, faults);
+    const targets = loaded.mappings.map((mapping) => mapping.target);
+    const catalog = await retry(() => readCatalog(warehouse, targets), {
+      backoff: settings.retry,
+      signal,
+      onRetry: (fault) => faults.report('warehouse', fault),
+    });
+    const readers = eventReaders(loaded);
+    const schemas = new Map(loaded.mappings.map((mapping) => [mapping.entity, mapping.schema]));
+    for (const lane of loaded.lanes) {
+      await retry(() => ensureLaneQueue(backend, lane), {
+        backoff: settings.retry,
+        signal,
+        onRetry: (fault) => faults.report('queue', fault),
+      });
+      const applier = new LaneApplier({
+        lane,
+        warehouse,
+        catalog,
+        targets: targets.filter((target) => target.lane === lane),
+        schemas,
+        readers,
+        onIsolating: (batch, fault) =>
+          log.warn(
+            { lane, batch: formatPosition(batch.last), ...faultFields(fault) },
+            'looking for the rows that the warehouse refuses',
+          ),
+      });
+      workers.push(
+        new LaneWorker(backend, {
+          lane,
+          stream: streamName(settings),
+          apply: (batch, aborting) => applier.apply(batch, aborting),
+          backoff: settings.retry,
+          events: {
+            settled: (_lane, batch, outcome) => {
+              faults.clear(`lane ${lane}`);
+              log.debug(
+                {
+                  lane,
+                  outcome: outcome.kind,
+                  changes: batch.changes,
+                  watermark: formatPosition(outcome.watermark),
+                },
+                'batch settled',
+              );
+            },
+            retrying: (_lane, fault) => faults.report(`lane ${lane}`, fault),
+            halted: (_lane, fault) =>
+              log.error({ lane, ...faultFields(fault) }, `lane halted: ${fault.what}`),
+            foreign: (_lane, job) =>
+              log.warn({ lane, job }, 'a batch of another stream was taken out of the queue'),
+          },
+        }),
+      );
+    }
+    log.info({ lanes: loaded.lanes }, 'applying');
+    if (!signal.aborted)
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  } finally {
+    await Promise.all(workers.map((worker) => worker.stop(settings.shutdown.graceMs)));
+    await warehouse.close();
+    log.info('apply stopped');
+  }
+}

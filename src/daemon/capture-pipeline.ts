@@ -1,0 +1,193 @@
+// What capture does with each change: maps it, encodes it, and hands it to its lane; and what it may acknowledge.
+// Guarantees: a change that a lane's watermark covers is left out; a transaction's changes for a lane stay together; the
+// acknowledged position never passes a lane's watermark while that lane has anything under way.
+import { appendEvent, appendTransaction } from '../canonical/batch-codec.ts';
+import { RecordWriter } from '../canonical/record-writer.ts';
+import type { ChangeConsumer } from '../capture/change-consumer.ts';
+import type { Watermark } from '../change/batch.ts';
+import { type Lsn, ORIGIN, type Position, WHOLE, wholeAt } from '../change/position.ts';
+import type { Relation, SourceChange, SourceTransaction } from '../change/source-change.ts';
+import type { TableDescription } from '../change/table-description.ts';
+import type { LaneFeed } from '../lanes/feed.ts';
+import { acknowledgeable } from '../lanes/ledger.ts';
+import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
+import type { RowMapper } from '../mapping/row-mapper.ts';
+
+export interface PipelineOptions {
+  readonly mappings: readonly CompiledMapping[];
+  readonly tables: readonly TableDescription[];
+  readonly feeds: ReadonlyMap<string, LaneFeed>;
+  /** Reads the lanes' watermarks, however long the warehouse takes to answer. */
+  readonly readWatermarks: () => Promise<readonly Watermark[]>;
+  readonly acknowledge: (lsn: Lsn) => void;
+  /** The source's table differs from what the mapping reads. */
+  readonly onNotice: (entity: string, notice: string) => void;
+}
+
+interface LaneState {
+  readonly feed: LaneFeed;
+  /** What the lane had when the stream began: changes up to it are left out. */
+  start: Position;
+  /** Ordinals up to this are left out of the transaction in hand. */
+  skipThrough: number;
+  /** The lane's buffer has the transaction's head. */
+  isHeaded: boolean;
+  isTouched: boolean;
+}
+
+interface Route {
+  readonly lane: LaneState;
+  readonly mapper: RowMapper;
+  readonly writer: RecordWriter;
+}
+
+export class CapturePipeline implements ChangeConsumer {
+  readonly #options: PipelineOptions;
+  readonly #lanes: readonly LaneState[];
+  readonly #laneOf: ReadonlyMap<string, LaneState>;
+  readonly #writers: ReadonlyMap<CompiledMapping, RecordWriter>;
+  readonly #routes = new Map<Relation, readonly Route[]>();
+  #transaction: SourceTransaction | null = null;
+  /** Every transaction that commits at or before it was handed to its lanes since the stream began. */
+  #consumed: Lsn = 0n;
+  #resuming: Promise<void> | null = null;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    const states = [...options.feeds].map(([name, feed]): [string, LaneState] => [
+      name,
+      { feed, start: ORIGIN, skipThrough: 0, isHeaded: false, isTouched: false },
+    ]);
+    this.#laneOf = new Map(states);
+    this.#lanes = states.map(([, state]) => state);
+    this.#writers = new Map(options.mappings.map((mapping) => [mapping, new RecordWriter(mapping.schema)]));
+  }
+
+  restarted(): void {
+    // What was consumed before counts no more: it comes again, and until then nothing says that the lanes have it.
+    this.#consumed = 0n;
+    this.#transaction = null;
+    const before = this.#resuming ?? Promise.resolve();
+    const resuming = before
+      .catch(() => undefined)
+      .then(() => this.#resume())
+      .then(() => {
+        if (this.#resuming === resuming) this.#resuming = null;
+      });
+    // A failure is thrown where the stream waits for it.
+    resuming.catch(() => undefined);
+    this.#resuming = resuming;
+  }
+
+  async #resume(): Promise<void> {
+    const watermarks = new Map(
+      (await this.#options.readWatermarks()).map((watermark) => [watermark.lane, watermark.position]),
+    );
+    for (const lane of this.#lanes) {
+      lane.start = watermarks.get(lane.feed.lane) ?? ORIGIN;
+      await lane.feed.restart(lane.start);
+    }
+  }
+
+  relation(relation: Relation, previous: Relation | null): void {
+    if (previous !== null) this.#routes.delete(previous);
+    const { mappings, tables, onNotice } = this.#options;
+    const described = tables.find(
+      ({ schema, table }) => schema === relation.schema && table === relation.table,
+    );
+    const routes: Route[] = [];
+    for (const mapping of mappings) {
+      const { schema, table } = mapping.source;
+      const lane = this.#laneOf.get(mapping.lane);
+      const writer = this.#writers.get(mapping);
+      if (schema !== relation.schema || table !== relation.table || !lane || !writer) continue;
+      const mapper = mapping.bind(relation, described);
+      for (const notice of mapper.notices) onNotice(mapping.entity, notice.reason);
+      routes.push({ lane, mapper, writer });
+    }
+    this.#routes.set(relation, routes);
+  }
+
+  begin(transaction: SourceTransaction): Promise<void> | undefined {
+    if (this.#resuming !== null) return this.#resuming.then(() => this.begin(transaction));
+    this.#transaction = transaction;
+    for (const lane of this.#lanes) {
+      const { start } = lane;
+      lane.isHeaded = false;
+      lane.isTouched = false;
+      if (transaction.commitLsn > start.lsn) lane.skipThrough = 0;
+      else if (transaction.commitLsn < start.lsn || start.ordinal === WHOLE) lane.skipThrough = WHOLE;
+      else {
+        // The lane has the first part of this transaction: its end is still owed, even if nothing follows.
+        lane.skipThrough = start.ordinal;
+        lane.isTouched = true;
+      }
+    }
+    return undefined;
+  }
+
+  change(change: SourceChange): Promise<void> | undefined {
+    const routes = this.#routes.get(change.relation);
+    const transaction = this.#transaction;
+    if (routes === undefined || transaction === null) return undefined;
+    let passed: LaneState[] | undefined;
+    for (const { lane, mapper, writer } of routes) {
+      if (change.ordinal <= lane.skipThrough) continue;
+      const event = mapper.map(change, transaction);
+      if (event === null) continue;
+      const { feed } = lane;
+      if (!lane.isHeaded) {
+        appendTransaction(feed.buffer, transaction.commitLsn, transaction.commitTimeMicros);
+        lane.isHeaded = true;
+        lane.isTouched = true;
+      }
+      appendEvent(feed.buffer, event, writer);
+      if (feed.countEvent() && !passed?.includes(lane)) {
+        passed ??= [];
+        passed.push(lane);
+      }
+    }
+    // Behind all events of the change: a part ends between changes, never within one that several mappings read.
+    return passed === undefined ? undefined : this.#part(passed, transaction, change.ordinal);
+  }
+
+  async #part(lanes: readonly LaneState[], transaction: SourceTransaction, ordinal: number): Promise<void> {
+    for (const lane of lanes) {
+      lane.isHeaded = false;
+      await lane.feed.part({ lsn: transaction.commitLsn, ordinal }, transaction.commitTimeMicros);
+    }
+  }
+
+  commit(transaction: SourceTransaction): Promise<void> | undefined {
+    let rooms: Promise<void>[] | undefined;
+    for (const lane of this.#lanes) {
+      if (!lane.isTouched) continue;
+      lane.feed.commit(wholeAt(transaction.commitLsn), transaction.commitTimeMicros);
+      const room = lane.feed.room();
+      if (room !== undefined) rooms = [...(rooms ?? []), room];
+    }
+    this.#transaction = null;
+    this.#consumed = transaction.commitLsn;
+    return rooms === undefined ? undefined : Promise.all(rooms).then(() => undefined);
+  }
+
+  message(): void {
+    // walbridge reads nothing from messages yet.
+  }
+
+  idle(lsn: Lsn): void {
+    if (lsn > this.#consumed) this.#consumed = lsn;
+    this.acknowledge();
+  }
+
+  /** Tells the source what it may forget. */
+  acknowledge(): void {
+    if (this.#resuming !== null || this.#consumed === 0n) return;
+    this.#options.acknowledge(
+      acknowledgeable(
+        this.#lanes.map((lane) => lane.feed.progress),
+        this.#consumed,
+      ),
+    );
+  }
+}

@@ -1,0 +1,165 @@
+// The capture role: one WAL tail feeding every lane.
+// Guarantees: runs until the signal or a permanent fault; a second one waits for the slot; what the warehouse lacks is never
+// acknowledged; what the queue loses is read again from the slot.
+import { describeTables } from '../capture/describe-tables.ts';
+import { withSource } from '../capture/source-client.ts';
+import { WalTail } from '../capture/stream.ts';
+import type { Watermark } from '../change/batch.ts';
+import { formatLsn, formatPosition, ORIGIN } from '../change/position.ts';
+import type { Settings } from '../config/settings.ts';
+import { asWalbridgeError } from '../fault/fault.ts';
+import { retry } from '../fault/retry.ts';
+import { LaneFeed } from '../lanes/feed.ts';
+import { LaneQueue } from '../lanes/lane-queue.ts';
+import { registerLanes } from '../warehouse/register-lanes.ts';
+import { readWatermarks } from '../warehouse/watermark.ts';
+import { CapturePipeline } from './capture-pipeline.ts';
+import { openQueueBackend, openWarehouseWhenReady, sourceOf, streamName } from './connections.ts';
+import type { LoadedMappings } from './load-mappings.ts';
+import { FaultLog, type Logger } from './log.ts';
+
+/** Watermarks are read, losses looked for and positions acknowledged this often. */
+const AUDIT_MS = 1000;
+
+export async function runCapture(
+  settings: Settings,
+  loaded: LoadedMappings,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const faults = new FaultLog(log);
+  const onRetry = (about: string) => (fault: Parameters<FaultLog['report']>[1]) =>
+    faults.report(about, fault);
+  const waiting = { backoff: settings.retry, signal };
+  const closing: (() => Promise<unknown>)[] = [];
+  // Ends what waits for room in a lane, whichever way the tail ends.
+  const ending = new AbortController();
+  const ended = AbortSignal.any([signal, ending.signal]);
+  try {
+    const tables = await retry(
+      () =>
+        withSource(sourceOf(settings), (client) =>
+          describeTables(
+            client,
+            loaded.mappings.map(({ source }) => source),
+          ),
+        ),
+      { ...waiting, onRetry: onRetry('source') },
+    );
+    const warehouse = await openWarehouseWhenReady(settings, 2, faults, signal);
+    closing.push(() => warehouse.close());
+    const backend = openQueueBackend(settings, faults);
+    const feeds = new Map<string, LaneFeed>();
+
+    const tail = new WalTail({
+      connection: sourceOf(settings),
+      slot: settings.source.slot,
+      publications: settings.source.publications,
+      statusIntervalMs: AUDIT_MS,
+      reconnect: settings.retry,
+      observer: {
+        standby: (activePid) => log.info({ activePid }, 'another process reads the slot: standing by'),
+        streaming: () => {
+          faults.clear('source');
+          log.info({ slot: settings.source.slot }, 'reading the slot');
+        },
+        disconnected: (fault) => faults.report('source', fault),
+      },
+    });
+
+    for (const lane of loaded.lanes) {
+      const queue = await retry(() => LaneQueue.open(backend, lane, streamName(settings)), {
+        ...waiting,
+        onRetry: onRetry('queue'),
+      });
+      closing.push(() => queue.close());
+      const events = {
+        lost: (_lane: string, reason: string) => {
+          log.warn({ lane, reason }, 'reading again from the watermark');
+          tail.requestRestart();
+        },
+        retrying: (_lane: string, fault: Parameters<FaultLog['report']>[1]) => faults.report('queue', fault),
+        parted: (_lane: string, at: typeof ORIGIN) =>
+          log.warn(
+            { lane, position: formatPosition(at) },
+            'a transaction larger than the lane allows is applied in parts',
+          ),
+      };
+      feeds.set(lane, new LaneFeed(queue, settings.lane, ORIGIN, events, ended));
+    }
+
+    const watermarksWhenReady = () =>
+      retry(
+        async () => {
+          const source = tail.sourceIdentity;
+          if (source !== null) {
+            await registerLanes(warehouse, loaded.lanes, {
+              systemIdentifier: source.systemId,
+              slot: settings.source.slot,
+            });
+          }
+          return readWatermarks(warehouse);
+        },
+        { ...waiting, onRetry: onRetry('warehouse') },
+      );
+
+    const pipeline = new CapturePipeline({
+      mappings: loaded.mappings,
+      tables,
+      feeds,
+      readWatermarks: watermarksWhenReady,
+      acknowledge: (lsn) => tail.acknowledge(lsn),
+      onNotice: (entity, notice) => log.warn({ entity }, notice),
+    });
+
+    const auditing = audit(feeds, () => readWatermarks(warehouse), pipeline, faults, ended);
+    try {
+      await tail.run(pipeline, signal);
+    } finally {
+      ending.abort();
+      await auditing;
+      log.info(
+        { acknowledged: tail.acknowledged === null ? null : formatLsn(tail.acknowledged) },
+        'capture stopped',
+      );
+    }
+  } finally {
+    ending.abort();
+    for (const close of closing.reverse()) await close().catch(() => undefined);
+  }
+}
+
+/** Until the signal: confirms what the warehouse has, looks for what the queue lost, acknowledges. */
+async function audit(
+  feeds: ReadonlyMap<string, LaneFeed>,
+  read: () => Promise<readonly Watermark[]>,
+  pipeline: CapturePipeline,
+  faults: FaultLog,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(done, AUDIT_MS);
+      function done() {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      }
+      signal.addEventListener('abort', done);
+    });
+    if (signal.aborted) return;
+    try {
+      const watermarks = await read();
+      const positionOf = (lane: string, of: readonly Watermark[]) =>
+        of.find((watermark) => watermark.lane === lane)?.position ?? ORIGIN;
+      for (const feed of feeds.values()) {
+        feed.confirm(positionOf(feed.lane, watermarks));
+        await feed.audit(async () => positionOf(feed.lane, await read()));
+      }
+      pipeline.acknowledge();
+      faults.clear('audit');
+    } catch (error) {
+      faults.report('audit', asWalbridgeError(error));
+    }
+  }
+}

@@ -1,0 +1,54 @@
+// Opens what a role needs from the settings: the warehouse and the queue's server.
+// Guarantees: while one of them is away, opening waits and says so; only a permanent refusal ends it.
+import { sourceConnection } from '../capture/source-client.ts';
+import type { Settings } from '../config/settings.ts';
+import { retry } from '../fault/retry.ts';
+import { QueueBackend, type QueueBackendSettings } from '../lanes/queue-backend.ts';
+import { openWarehouse } from '../warehouse/connection.ts';
+import type { Warehouse } from '../warehouse/session.ts';
+import type { FaultLog } from './log.ts';
+
+export function sourceOf({ source }: Settings): ReturnType<typeof sourceConnection> {
+  return sourceConnection(source.url, source.password);
+}
+
+/** Names the stream of a slot: a queued batch of another one is not ours. */
+export function streamName({ source }: Settings): string {
+  return `${new URL(source.url).pathname.slice(1)}/${source.slot}`;
+}
+
+export function queueBackendSettings({ queue }: Settings): QueueBackendSettings {
+  const where = new URL(queue.url);
+  if (queue.password !== undefined) where.password = encodeURIComponent(queue.password);
+  return queue.backend === 'redis'
+    ? { kind: 'redis', url: where.href, prefix: queue.prefix }
+    : { kind: 'postgres', connectionString: where.href, schema: queue.prefix };
+}
+
+export function warehouseOf({ warehouse }: Settings): { connectionString: string } {
+  const { connectionString, password } = warehouse;
+  if (password === undefined) return { connectionString };
+  const quoted = `{${password.replaceAll('}', '}}')}}`;
+  return { connectionString: `${connectionString.replace(/;?\s*$/, '')};Password=${quoted}` };
+}
+
+export function openWarehouseWhenReady(
+  settings: Settings,
+  poolSize: number,
+  faults: FaultLog,
+  signal: AbortSignal,
+): Promise<Warehouse> {
+  return retry(
+    () =>
+      openWarehouse(warehouseOf(settings), {
+        poolSize,
+        requestTimeoutMs: settings.warehouse.requestTimeoutMs,
+        onPoolFault: (fault) => faults.report('warehouse', fault),
+      }),
+    { backoff: settings.retry, signal, onRetry: (fault) => faults.report('warehouse', fault) },
+  );
+}
+
+export function openQueueBackend(settings: Settings, faults: FaultLog): QueueBackend {
+  return new QueueBackend(queueBackendSettings(settings), (fault) => faults.report('queue', fault));
+}

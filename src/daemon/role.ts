@@ -1,0 +1,73 @@
+// A role in a thread of its own, so that reading the WAL and writing to the warehouse never starve each other.
+// Guarantees: a thread ends with its role; a role's fault reaches the supervisor with its code.
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { Settings } from '../config/settings.ts';
+import { type FaultDetail, WalbridgeError } from '../fault/fault.ts';
+
+export type Role = 'capture' | 'apply';
+
+export interface RoleData {
+  readonly role: Role;
+  readonly settings: Settings;
+}
+
+/** What a thread says before it ends with a fault. */
+export interface RoleFault {
+  readonly fault: FaultDetail;
+}
+
+export const STOP = 'stop';
+
+/** How long a thread may take beyond the grace before it is cut off. */
+const OVERTIME_MS = 5000;
+
+export interface RunningRole {
+  readonly role: Role;
+  /** Resolves when the role has ended: with the fault that ended it, or null. */
+  readonly ended: Promise<WalbridgeError | null>;
+  /** Asks for the end; resolves when it is there. */
+  stop(): Promise<void>;
+}
+
+export function startRole(role: Role, settings: Settings): RunningRole {
+  const extension = extname(fileURLToPath(import.meta.url));
+  const thread = new Worker(new URL(`./role-thread${extension}`, import.meta.url), {
+    name: `walbridge-${role}`,
+    workerData: { role, settings } satisfies RoleData,
+  });
+  let fault: WalbridgeError | null = null;
+  thread.on('message', (message: RoleFault) => {
+    fault = new WalbridgeError(message.fault);
+  });
+  thread.on('error', (error) => {
+    fault ??= unforeseen(role, error);
+  });
+  const ended = new Promise<WalbridgeError | null>((resolve) => {
+    thread.on('exit', (code) => resolve(fault ?? (code === 0 ? null : unforeseen(role, null))));
+  });
+  return {
+    role,
+    ended,
+    stop: async () => {
+      thread.postMessage(STOP);
+      const cutOff = setTimeout(() => void thread.terminate(), settings.shutdown.graceMs + OVERTIME_MS);
+      await ended;
+      clearTimeout(cutOff);
+    },
+  };
+}
+
+function unforeseen(role: Role, cause: unknown): WalbridgeError {
+  return new WalbridgeError(
+    {
+      code: 'WB7000',
+      kind: 'permanent',
+      what: `The ${role} role ended without a word.`,
+      safe: 'Nothing beyond the last watermark was acknowledged.',
+      next: 'Start walbridge again; it goes on at the watermark. Report it if it happens again.',
+    },
+    { cause },
+  );
+}

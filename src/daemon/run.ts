@@ -1,0 +1,73 @@
+// The daemon: starts the roles, follows the signals, ends with the first fault.
+// Guarantees: SIGTERM and SIGINT stop within the grace, without loss; SIGHUP takes new mappings only where they are valid.
+import type { Settings } from '../config/settings.ts';
+import { asWalbridgeError, type WalbridgeError } from '../fault/fault.ts';
+import { loadMappings } from './load-mappings.ts';
+import { faultFields, type Logger } from './log.ts';
+import { type Role, type RunningRole, startRole } from './role.ts';
+
+/** Resolves when everything has ended: null after a stop that was asked for, else the fault that ended it. */
+export async function runDaemon(
+  settings: Settings,
+  roles: readonly Role[],
+  log: Logger,
+): Promise<WalbridgeError | null> {
+  // Bad mappings end the start, not a thread.
+  await loadMappings(settings);
+  let running: RunningRole[] = [];
+  let reloading: Promise<void> | null = null;
+  let isStopping = false;
+  let resolveEnd: (fault: WalbridgeError | null) => void = () => {};
+  const end = new Promise<WalbridgeError | null>((resolve) => {
+    resolveEnd = resolve;
+  });
+
+  const start = () => {
+    running = roles.map((role) => startRole(role, settings));
+    for (const role of running) {
+      void role.ended.then((fault) => {
+        if (running.includes(role) && !isStopping) resolveEnd(fault);
+      });
+    }
+  };
+  const stop = async () => {
+    const ending = running;
+    running = [];
+    await Promise.all(ending.map((role) => role.stop()));
+  };
+
+  const onStop = (name: NodeJS.Signals) => {
+    log.info({ signal: name }, 'stopping');
+    resolveEnd(null);
+  };
+  const onReload = () => {
+    reloading ??= reload().finally(() => {
+      reloading = null;
+    });
+  };
+  const reload = async () => {
+    try {
+      await loadMappings(settings);
+    } catch (error) {
+      const fault = asWalbridgeError(error);
+      log.error(faultFields(fault), `the mappings stay as they were: ${fault.what}`);
+      return;
+    }
+    log.info('taking the new mappings');
+    await stop();
+    if (!isStopping) start();
+  };
+
+  process.on('SIGTERM', onStop).on('SIGINT', onStop).on('SIGHUP', onReload);
+  try {
+    start();
+    log.info({ roles }, 'walbridge runs');
+    const fault = await end;
+    isStopping = true;
+    await reloading;
+    await stop();
+    return fault;
+  } finally {
+    process.off('SIGTERM', onStop).off('SIGINT', onStop).off('SIGHUP', onReload);
+  }
+}
