@@ -5,17 +5,14 @@
 import { nearestName } from './finding.ts';
 import { describeType, type FieldType, nameOf, type RecordSchema, type SchemaField } from './schema.ts';
 
-export const compatibilityModes = [
-  'NONE',
-  'BACKWARD',
-  'BACKWARD_TRANSITIVE',
-  'FORWARD',
-  'FORWARD_TRANSITIVE',
-  'FULL',
-  'FULL_TRANSITIVE',
-] as const;
-
-export type CompatibilityMode = (typeof compatibilityModes)[number];
+export type CompatibilityMode =
+  | 'NONE'
+  | 'BACKWARD'
+  | 'BACKWARD_TRANSITIVE'
+  | 'FORWARD'
+  | 'FORWARD_TRANSITIVE'
+  | 'FULL'
+  | 'FULL_TRANSITIVE';
 
 /** Why a reader can't take what a writer writes. */
 export interface Incompatibility {

@@ -14,14 +14,14 @@ export function placePoint(digits: string, scale: number, negative: boolean): st
 }
 
 /** Plain text of an unscaled safe integer. */
-export function decimalOfNumber(unscaled: number, scale: number): string {
+function decimalOfNumber(unscaled: number, scale: number): string {
   return unscaled < 0
     ? placePoint(String(-unscaled), scale, true)
     : placePoint(String(unscaled), scale, false);
 }
 
 /** Plain text of any unscaled integer. */
-export function decimalOfBigInt(unscaled: bigint, scale: number): string {
+function decimalOfBigInt(unscaled: bigint, scale: number): string {
   return unscaled < 0n
     ? placePoint((-unscaled).toString(), scale, true)
     : placePoint(unscaled.toString(), scale, false);

@@ -16,7 +16,7 @@ interface FieldWriter {
 }
 
 /** C3 01 and the fingerprint, little-endian. */
-export function singleObjectHeader(fingerprint: bigint): Buffer {
+function singleObjectHeader(fingerprint: bigint): Buffer {
   const header = Buffer.from([0xc3, 0x01, 0, 0, 0, 0, 0, 0, 0, 0]);
   header.writeBigUInt64LE(fingerprint, 2);
   return header;
