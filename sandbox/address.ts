@@ -1,6 +1,5 @@
 // Where a running sandbox is to be found, as plain data that can go to another process, and what can be made there: fresh
 // databases for one demo or one test file each.
-import sql from 'mssql';
 import { createCrmDatabase, createDatabase } from './crm/crm.ts';
 import { type PostgresAddress, postgresUrl } from './postgres.ts';
 
@@ -25,6 +24,8 @@ export async function createQueue({ postgres }: SandboxAddress, name: string): P
 
 /** @returns the connection string of a new, empty warehouse, for the `mssql` driver */
 export async function createWarehouse({ sqlServer }: SandboxAddress, name: string): Promise<string> {
+  // Slow to load, and not needed before.
+  const { default: sql } = await import('mssql');
   const pool = await new sql.ConnectionPool(sqlServer).connect();
   try {
     await pool.request().batch(`CREATE DATABASE [${name.replaceAll(']', ']]')}]`);

@@ -30,13 +30,15 @@ export interface Sandbox extends SandboxServers {
 
 /** Servers without any database of ours: `createCrm`, `createQueue` and `createWarehouse` of address.ts make them. */
 export async function startServers(options: ServerOptions = {}): Promise<SandboxServers> {
-  const [postgres, redis] = await Promise.all([
+  // The stand-in's modules load while the servers start.
+  const [postgres, redis, startStandIn] = await Promise.all([
     startPostgres(),
     options.redis
       ? startRedis({ install: options.redis === 'install' })
       : { missing: 'Redis was not asked for.' },
+    options.sqlServer === undefined ? loadStandIn() : undefined,
   ]);
-  const standIn = options.sqlServer === undefined ? await startStandIn(postgres) : undefined;
+  const standIn = await startStandIn?.({ postgres });
   const address: SandboxAddress = {
     postgres: { host: postgres.host, port: postgres.port, user: postgres.user, password: postgres.password },
     sqlServer:
@@ -79,12 +81,11 @@ interface StandIn {
   stop(): Promise<void>;
 }
 
+type StartStandIn = (options: { postgres: PostgresAddress }) => Promise<StandIn>;
+
 /** Undefined while the stand-in is not built. */
-async function startStandIn(postgres: PostgresServer): Promise<StandIn | undefined> {
+async function loadStandIn(): Promise<StartStandIn | undefined> {
   const server = new URL('./sqlserver/server.ts', import.meta.url);
   if (!existsSync(server)) return undefined;
-  const { startSqlServer } = (await import(server.href)) as {
-    startSqlServer(options: { postgres: PostgresAddress }): Promise<StandIn>;
-  };
-  return startSqlServer({ postgres });
+  return ((await import(server.href)) as { startSqlServer: StartStandIn }).startSqlServer;
 }
