@@ -69,6 +69,7 @@ export class BulkStream {
   /** All rows that are complete, time after time, until the stream's DONE (or, from FreeTDS, until its end). */
   async *rows(): AsyncGenerator<Value[][], void, undefined> {
     for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
       const rows: Value[][] = [];
       const cursor = this.#cursor;
       let start = cursor.offset;

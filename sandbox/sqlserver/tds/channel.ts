@@ -88,7 +88,7 @@ export class Channel {
   /** Sends what is under way, then closes. */
   end(): void {
     const target = this.#mode === 'tls' ? this.#clear! : this.#socket;
-    target.end(() => this.#socket.end());
+    target.end(() => this.#socket.destroySoon());
   }
 
   destroy(): void {
@@ -100,6 +100,8 @@ export class Channel {
       read: () => this.#socket.resume(),
       write: (chunk: Buffer, _encoding, done) => this.#sendEncrypted(chunk, done),
     });
+    // Its errors are its socket's, which ends the connection.
+    encrypted.on('error', () => undefined);
     const clear = new TLSSocket(encrypted, { isServer: true, secureContext: context });
     clear.on('data', (chunk: Buffer) => this.#deliver(chunk));
     clear.on('drain', () => this.release());

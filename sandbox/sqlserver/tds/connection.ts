@@ -77,7 +77,7 @@ export class Connection {
   }
 
   #closed(): Promise<void> {
-    this.#message?.bulk?.abort(new Error('The client has gone.'));
+    this.#message?.bulk?.abort(WITHDRAWN);
     this.#running?.abort.abort();
     this.#turn = this.#turn.then(() => this.#session?.close()).catch(() => undefined);
     return this.#turn;
@@ -129,6 +129,7 @@ export class Connection {
     if (session === undefined) throw new ProtocolError('A request before the login.');
     const response = new Response(this.#channel, this.#state);
     const abort = new AbortController();
+    abort.signal.addEventListener('abort', () => message.bulk?.abort(WITHDRAWN), { once: true });
     this.#running = { response, abort };
     try {
       if (ignored) throw WITHDRAWN;

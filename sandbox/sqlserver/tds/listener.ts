@@ -31,7 +31,8 @@ export function listen(engine: SqlEngine, port = 0): Promise<TdsListener> {
     for (const connection of connections) connection.destroy();
   };
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    // Stays on: an error of accept() later must not end the process.
+    server.on('error', reject);
     server.listen(port, '127.0.0.1', () =>
       resolve({
         port: (server.address() as AddressInfo).port,
