@@ -8,7 +8,6 @@ const POSTGRES_EPOCH_MICROS = 946_684_800_000_000n;
 
 export class Acknowledgement {
   #durable: Lsn | null = null;
-  #isUnsent = false;
   readonly #frame = Buffer.alloc(34);
 
   /** Everything that commits at or before it is durable; null until something was told. */
@@ -16,15 +15,9 @@ export class Acknowledgement {
     return this.#durable;
   }
 
-  /** Moved since the last status message. */
-  get isUnsent(): boolean {
-    return this.#isUnsent;
-  }
-
   advance(lsn: Lsn): void {
     if (this.#durable !== null && lsn <= this.#durable) return;
     this.#durable = lsn;
-    this.#isUnsent = true;
   }
 
   /** The next status message. Its bytes are valid until the next call. */
@@ -38,7 +31,6 @@ export class Acknowledgement {
     this.#frame.writeBigUInt64BE(position, 17);
     this.#frame.writeBigInt64BE(BigInt(Date.now()) * 1000n - POSTGRES_EPOCH_MICROS, 25);
     this.#frame.writeUInt8(replyRequested ? 1 : 0, 33);
-    this.#isUnsent = false;
     return this.#frame;
   }
 }
