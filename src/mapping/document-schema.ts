@@ -30,7 +30,7 @@ const lookup = z
     otherwise: z.union([scalar, z.null()]).optional().describe('For what the table does not have.'),
   })
   .refine((value) => (value.table === undefined) !== (value.file === undefined), {
-    message: 'expected exactly one of table and file',
+    message: 'exactly one of table and file',
   });
 
 const stepObject = z
@@ -45,7 +45,7 @@ const stepObject = z
     default: scalar.optional().describe('This value instead of NULL.'),
     cast: z.enum(castTypes).optional().describe("Reads the text as PostgreSQL's type of that name."),
   })
-  .refine((value) => Object.keys(value).length === 1, { message: 'expected exactly one transform' });
+  .refine((value) => Object.keys(value).length === 1, { message: 'exactly one transform' });
 
 const step = z.union([z.enum(['trim', 'lower', 'upper']), stepObject]);
 

@@ -1,7 +1,6 @@
 // What zod says about a mapping file's shape, as findings with places.
 // Guarantees: of a short and a long form, the one that the author meant is spoken of; misspelt keys get the nearest valid one.
 import type { core } from 'zod';
-import { nearestName } from '../canonical/finding.ts';
 import { documentSchema } from './document-schema.ts';
 import { codes, type FindingList } from './finding.ts';
 import type { YamlPath, YamlText } from './yaml-text.ts';
@@ -21,21 +20,13 @@ export function reportIssue(
     return;
   }
   if (issue.code === 'invalid_union') {
-    const meant = issue.errors.filter(
-      (branch) => !branch.some((inner) => inner.code === 'invalid_type' && inner.path.length === 0),
-    );
-    const branch = meant[0];
-    if (meant.length > 0 && branch !== undefined) {
-      for (const inner of branch) reportIssue(inner, path, yaml, findings);
+    const meant = issue.errors.find((branch) => !branch.some((inner) => isOtherForm(inner, path, yaml)));
+    if (meant !== undefined) {
+      for (const inner of meant) reportIssue(inner, path, yaml, findings);
       return;
     }
-    const expected = issue.errors.flat().flatMap((inner) => ('expected' in inner ? [inner.expected] : []));
-    findings.error(
-      codes.shape,
-      yaml.valueAt(path),
-      'another kind of value',
-      [...new Set(expected)].join(' or '),
-    );
+    const forms = [...new Set(issue.errors.flatMap((branch) => branch.flatMap(formsOf)))];
+    findings.error(codes.shape, yaml.valueAt(path), foundAt(path, yaml), forms.join(' or '));
     return;
   }
   if (issue.code === 'invalid_value') {
@@ -44,16 +35,29 @@ export function reportIssue(
     return;
   }
   if (issue.code === 'invalid_type') {
-    const found = yaml.has(path) ? 'another kind of value' : `no "${String(path.at(-1))}"`;
-    findings.error(codes.shape, yaml.valueAt(path), found, issue.expected, nearestKey(path, yaml));
+    findings.error(codes.shape, yaml.valueAt(path), foundAt(path, yaml), issue.expected);
     return;
   }
   findings.error(codes.shape, yaml.valueAt(path), 'a value that does not do', issue.message);
 }
 
-/** A missing key's likely misspelling is reported as an unknown key already; nothing to add. */
-function nearestKey(path: YamlPath, yaml: YamlText): string | null {
-  return yaml.has(path) ? null : nearestName(String(path.at(-1)), yaml.keysAt(path.slice(0, -1)));
+function foundAt(path: YamlPath, yaml: YamlText): string {
+  return yaml.has(path) ? 'another kind of value' : `no "${String(path.at(-1))}"`;
+}
+
+/** The value is not even of the kind that this branch of a union takes. */
+function isOtherForm(issue: core.$ZodIssue, base: YamlPath, yaml: YamlText): boolean {
+  if (issue.path.length > 0) return false;
+  if (issue.code === 'invalid_type') return true;
+  if (issue.code === 'invalid_value') return yaml.textAt(base) === '';
+  if (issue.code !== 'invalid_union') return false;
+  return issue.errors.every((branch) => branch.some((inner) => isOtherForm(inner, base, yaml)));
+}
+
+function formsOf(issue: core.$ZodIssue): string[] {
+  if (issue.code === 'invalid_type') return [issue.expected];
+  if (issue.code === 'invalid_value') return issue.values.map(String);
+  return issue.code === 'invalid_union' ? issue.errors.flatMap((branch) => branch.flatMap(formsOf)) : [];
 }
 
 function validKeys(path: YamlPath): readonly string[] {

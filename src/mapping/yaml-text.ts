@@ -76,10 +76,12 @@ export class YamlText {
     const [start] = node.range;
     if (node.type === 'BLOCK_LITERAL') {
       const before = node.value.slice(0, offset).split('\n');
-      const line = this.#place(start).line + before.length;
-      const lineStart = this.#lines.lineStarts[line - 1] ?? start;
+      const header = this.#place(start).line;
+      // The first line with text sets the indentation of all.
+      const firstText = node.value.split('\n').findIndex((each) => each.trim() !== '');
+      const lineStart = this.#lines.lineStarts[header + firstText] ?? start;
       const indent = /^ */.exec(this.#text.slice(lineStart))?.[0].length ?? 0;
-      return { line, column: indent + (before.at(-1)?.length ?? 0) + 1 };
+      return { line: header + before.length, column: indent + (before.at(-1)?.length ?? 0) + 1 };
     }
     const quoted = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE' ? 1 : 0;
     const first = start + quoted;
@@ -95,11 +97,6 @@ export class YamlText {
   textAt(path: YamlPath): string {
     const node = this.#node(path);
     return isScalar(node) ? String(node.value) : '';
-  }
-
-  keysAt(path: YamlPath): readonly string[] {
-    const node = this.#node(path);
-    return isMap(node) ? node.items.map(({ key }) => (isScalar(key) ? String(key.value) : '')) : [];
   }
 
   #node(path: YamlPath): Node | null {
