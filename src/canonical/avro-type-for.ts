@@ -24,7 +24,7 @@ const types: Readonly<Record<string, FieldType>> = {
 };
 
 /** `column` names an enum's Avro type where its labels are Avro names; else an enum becomes a string. */
-function fieldTypeFor(type: BaseType, column: string): FieldType {
+export function fieldTypeFor(type: BaseType, column: string): FieldType {
   if (type.kind === 'enum') return enumType(type.enumLabels, column);
   if (type.kind !== 'base') return { kind: 'string' };
   if (type.name === 'numeric') return decimalType(type.numeric);
