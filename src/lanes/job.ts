@@ -33,6 +33,17 @@ const jobSchema = z.object({
 /** What BullMQ stores. */
 export type LaneJobData = z.input<typeof jobSchema>;
 
+/** What keeps a batch from being applied: the job's progress, for all to see. */
+export const troubleSchema = z.object({
+  state: z.enum(['retrying', 'halted']),
+  code: z.string(),
+  what: z.string(),
+  /** ISO time. */
+  at: z.string(),
+});
+
+export type LaneTrouble = z.output<typeof troubleSchema>;
+
 /** `previous..last`: unique within a lane. */
 export function batchId(batch: Pick<LaneBatch, 'previous' | 'last'>): string {
   return `${formatPosition(batch.previous)}..${formatPosition(batch.last)}`;

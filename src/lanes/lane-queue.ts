@@ -2,7 +2,7 @@
 // Guarantees: one batch is worked on at a time over all workers of all machines (BullMQ's global concurrency).
 import type { ApplyOutcome, LaneBatch } from '../change/batch.ts';
 import { parsePosition } from '../change/position.ts';
-import { batchId, toJobData } from './job.ts';
+import { batchId, type LaneTrouble, toJobData, troubleSchema } from './job.ts';
 import { type LaneJobEvents, type LaneJobQueue, type QueueBackend, queueFault } from './queue-backend.ts';
 
 /** BullMQ's name of a lane's queue: both roles must agree on it. */
@@ -96,14 +96,24 @@ export async function ensureLaneQueue(backend: QueueBackend, lane: string): Prom
   await queue.close();
 }
 
-/** Jobs that a lane's queue holds, waiting or in work; for status, without the lane's lock or events. */
-export async function laneDepth(backend: QueueBackend, lane: string): Promise<number> {
+export interface LaneQueueStatus {
+  /** Batches waiting or in work. */
+  readonly depth: number;
+  /** What holds up the batch in work, if anything does. */
+  readonly trouble: LaneTrouble | null;
+}
+
+/** What a lane's queue holds, read from outside: no worker is needed for it. */
+export async function readLaneQueue(backend: QueueBackend, lane: string): Promise<LaneQueueStatus> {
   const queue = await backend
     .openQueue(laneQueueName(lane))
     .catch((error) => Promise.reject(queueFault(error)));
   try {
     const counts = await queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized');
-    return Object.values(counts).reduce((sum, count) => sum + count, 0);
+    const depth = Object.values(counts).reduce((sum, count) => sum + count, 0);
+    const [active] = (counts.active ?? 0) > 0 ? await queue.getActive(0, 0) : [];
+    const trouble = troubleSchema.safeParse(active?.progress);
+    return { depth, trouble: trouble.success ? trouble.data : null };
   } catch (error) {
     throw queueFault(error);
   } finally {

@@ -1,14 +1,16 @@
 // The apply side of one lane: takes batches in order and hands each to the warehouse until it is settled.
 // Guarantees: a batch never fails out of the queue: transient faults are repeated in place, so that nothing overtakes it;
 // a permanent fault halts the lane with the batch kept; at a stop the batch goes back to the queue's head.
-import { WaitingError } from 'bullmq';
+import { type Job, WaitingError } from 'bullmq';
 import type { ApplyOutcome, LaneBatch } from '../change/batch.ts';
 import { formatPosition } from '../change/position.ts';
 import { asWalbridgeError, type WalbridgeError } from '../fault/fault.ts';
 import { type Backoff, retry } from '../fault/retry.ts';
-import { fromJobData } from './job.ts';
+import { fromJobData, type LaneJobData, type LaneTrouble } from './job.ts';
 import { laneQueueName } from './lane-queue.ts';
 import type { LaneJobWorker, QueueBackend, SettledValue } from './queue-backend.ts';
+
+type LaneJob = Job<LaneJobData, SettledValue>;
 
 export interface LaneWorkerEvents {
   /** A batch was settled, with how long it waited and worked. */
@@ -51,7 +53,7 @@ export class LaneWorker {
       laneQueueName(options.lane),
       async (job, token) => {
         try {
-          return await this.#settle(job.data, job.id ?? 'unnamed');
+          return await this.#settle(job);
         } catch (error) {
           if (!this.#stopping.signal.aborted) throw error;
           await job.moveToWait(token);
@@ -80,24 +82,24 @@ export class LaneWorker {
     }
   }
 
-  async #settle(data: unknown, id: string): Promise<SettledValue> {
+  async #settle(job: LaneJob): Promise<SettledValue> {
     const { lane, stream, events } = this.#options;
     let batch: LaneBatch | null;
     try {
-      batch = fromJobData(data, lane, stream);
+      batch = fromJobData(job.data, lane, stream);
     } catch (error) {
-      return this.#halt(asWalbridgeError(error));
+      return this.#halt(job, asWalbridgeError(error));
     }
     if (batch === null) {
-      events.foreign(lane, id);
+      events.foreign(lane, job.id ?? 'unnamed');
       return { kind: 'foreign', watermark: null };
     }
-    const outcome = await this.#apply(batch);
+    const outcome = await this.#apply(job, batch);
     events.settled(lane, batch, outcome);
     return { kind: outcome.kind, watermark: formatPosition(outcome.watermark) };
   }
 
-  async #apply(batch: LaneBatch): Promise<ApplyOutcome> {
+  async #apply(job: LaneJob, batch: LaneBatch): Promise<ApplyOutcome> {
     const { apply, backoff, events, lane } = this.#options;
     let gapChecks = 0;
     for (;;) {
@@ -106,11 +108,14 @@ export class LaneWorker {
         outcome = await retry(() => apply(batch, this.#aborting.signal), {
           backoff,
           signal: this.#stopping.signal,
-          onRetry: (fault, attempt) => events.retrying(lane, fault, attempt),
+          onRetry: (fault, attempt) => {
+            events.retrying(lane, fault, attempt);
+            this.#report(job, 'retrying', fault);
+          },
         });
       } catch (error) {
         this.#stopping.signal.throwIfAborted();
-        return this.#halt(asWalbridgeError(error));
+        return this.#halt(job, asWalbridgeError(error));
       }
       gapChecks += 1;
       if (outcome.kind !== 'gap' || gapChecks > GAP_CHECKS) return outcome;
@@ -119,13 +124,20 @@ export class LaneWorker {
   }
 
   /** Holds the batch, and with it the lane, until a stop. */
-  async #halt(fault: WalbridgeError): Promise<never> {
+  async #halt(job: LaneJob, fault: WalbridgeError): Promise<never> {
     this.#options.events.halted(this.lane, fault);
+    this.#report(job, 'halted', fault);
     const { signal } = this.#stopping;
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
     throw fault;
+  }
+
+  /** For `walbridge status`; the work does not wait for it. */
+  #report(job: LaneJob, state: LaneTrouble['state'], fault: WalbridgeError): void {
+    const trouble: LaneTrouble = { state, code: fault.code, what: fault.what, at: new Date().toISOString() };
+    job.updateProgress(trouble).catch(() => undefined);
   }
 }

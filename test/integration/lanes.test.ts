@@ -8,7 +8,7 @@ import type { ApplyOutcome, LaneBatch } from '../../src/change/batch.ts';
 import { comparePositions, ORIGIN, type Position, wholeAt } from '../../src/change/position.ts';
 import { WalbridgeError } from '../../src/fault/fault.ts';
 import { type FeedLimits, LaneFeed } from '../../src/lanes/feed.ts';
-import { LaneQueue, laneDepth, laneQueueName } from '../../src/lanes/lane-queue.ts';
+import { LaneQueue, laneQueueName, readLaneQueue } from '../../src/lanes/lane-queue.ts';
 import { LaneWorker } from '../../src/lanes/lane-worker.ts';
 import { QueueBackend, type QueueBackendSettings } from '../../src/lanes/queue-backend.ts';
 
@@ -145,7 +145,7 @@ describe.each([
     expect(lane.log.payloads.join('')).toBe(expected.join(''));
     expect(lane.feed.watermark).toEqual(wholeAt(200n));
     expect(lane.lost).not.toHaveBeenCalled();
-    expect(await laneDepth(lane.bench.backend, 'main')).toBe(0);
+    expect(await readLaneQueue(lane.bench.backend, 'main')).toEqual({ depth: 0, trouble: null });
   });
 
   it('holds the sender back while the queue holds its fill', async () => {
@@ -207,9 +207,14 @@ describe.each([
     lane.transaction('b');
     await lane.feed.flushed();
     await until(() => lane.halted.mock.calls.length === 1);
-    expect(await laneDepth(lane.bench.backend, 'main')).toBe(2);
+    await vi.waitFor(async () =>
+      expect(await readLaneQueue(lane.bench.backend, 'main')).toMatchObject({
+        depth: 2,
+        trouble: { state: 'halted', code: 'WB6500' },
+      }),
+    );
     await first.stop(1_000);
-    expect(await laneDepth(lane.bench.backend, 'main')).toBe(2);
+    expect((await readLaneQueue(lane.bench.backend, 'main')).depth).toBe(2);
     broken = false;
     lane.worker();
     await until(() => lane.log.payloads.join('') === 'ab');
