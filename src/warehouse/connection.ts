@@ -4,6 +4,7 @@
 import mssql from 'mssql';
 import type { Connection } from 'tedious';
 import type { WalbridgeError } from '../fault/fault.ts';
+import { packedTypes, packRows } from './bulk-packing.ts';
 import type {
   BulkColumn,
   BulkValue,
@@ -204,38 +205,14 @@ function bulkTable(
 ): mssql.Table {
   const table = new mssql.Table(name);
   table.create = false;
-  for (const column of columns) {
-    table.columns.add(column.name, bulkType(column), { nullable: column.nullable });
+  for (const [index, type] of packedTypes(columns).entries()) {
+    const column = columns[index];
+    if (column === undefined) break;
+    const length = column.length === 'max' ? mssql.MAX : column.length;
+    // The driver takes any type of tedious' shape and any iterable of rows; its typings know of neither.
+    const sized = { type, ...(length !== undefined && { length }) } as unknown as mssql.ISqlType;
+    table.columns.add(column.name, sized, { nullable: column.nullable });
   }
-  // The driver hands `rows` to a stream that takes any iterable; its own array would need all of them at once.
-  table.rows = rows as unknown as mssql.Table['rows'];
+  table.rows = packRows(columns, rows) as unknown as mssql.Table['rows'];
   return table;
-}
-
-function bulkType(column: BulkColumn): mssql.ISqlType {
-  const length = column.length === 'max' ? mssql.MAX : (column.length ?? 1);
-  switch (column.type) {
-    case 'bit':
-      return mssql.Bit();
-    case 'tinyint':
-      return mssql.TinyInt();
-    case 'smallint':
-      return mssql.SmallInt();
-    case 'int':
-      return mssql.Int();
-    case 'bigint':
-      return mssql.BigInt();
-    case 'real':
-      return mssql.Real();
-    case 'float':
-      return mssql.Float();
-    case 'varchar':
-      return mssql.VarChar(length);
-    case 'nvarchar':
-      return mssql.NVarChar(length);
-    case 'varbinary':
-      return mssql.VarBinary(length);
-    case 'uniqueidentifier':
-      return mssql.UniqueIdentifier();
-  }
 }
