@@ -9,7 +9,7 @@ import type { ColumnFacts } from './catalog.ts';
 import { charactersOf } from './code-page.ts';
 
 /** Why a value can't be stored exactly; names types and bounds, never the value. */
-export interface ColumnMisfit {
+interface ColumnMisfit {
   readonly code: 'WB6040' | 'WB6041';
   readonly reason: string;
 }

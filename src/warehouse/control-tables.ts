@@ -1,5 +1,5 @@
 // Names of the control tables in the warehouse. What is in them: docs/control-tables.md; their DDL: migrations.ts.
-import { quoteTable, type TableName } from './identifier.ts';
+import { quoteTable } from './identifier.ts';
 
 export const CONTROL_SCHEMA = 'walbridge';
 
@@ -15,9 +15,5 @@ const names = {
 
 /** `[walbridge].[watermark]` and so on, quoted. */
 export function controlTable(table: keyof typeof names): string {
-  return quoteTable(controlName(table));
-}
-
-export function controlName(table: keyof typeof names): TableName {
-  return { schema: CONTROL_SCHEMA, table: names[table] };
+  return quoteTable({ schema: CONTROL_SCHEMA, table: names[table] });
 }

@@ -51,7 +51,7 @@ export function keyName(prefix: string, table: string): string {
 }
 
 /** Findings of a key that no clustered index takes. */
-export function keyFindings(target: TargetTable): WarehouseFinding[] {
+function keyFindings(target: TargetTable): WarehouseFinding[] {
   const columns = target.columns.filter((column) => target.key.some((name) => isSameName(name, column.name)));
   const finding = (object: string, message: string): WarehouseFinding => ({
     code: 'WB6101',

@@ -64,7 +64,7 @@ export const migrations: readonly Migration[] = [
   [resolved_by] nvarchar(128) NULL,
   CONSTRAINT [PK_walbridge_quarantine] PRIMARY KEY CLUSTERED ([lane], [commit_lsn], [ordinal], [entity])
 )`,
-      'CREATE INDEX [IX_walbridge_quarantine_entity] ON [walbridge].[quarantine] ([entity], [quarantined_at])',
+      'CREATE INDEX [IX_walbridge_quarantine_entity] ON [walbridge].[quarantine] ([entity], [resolved_at])',
       `CREATE TABLE [walbridge].[anomaly] (
   [lane] nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL,
   [commit_lsn] bigint NOT NULL,

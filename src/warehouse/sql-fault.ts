@@ -11,7 +11,7 @@ import { WalbridgeError } from '../fault/fault.ts';
  * row: one row's values are refused; the batch without that row may succeed, so bisect.
  * structure: tables, names, permissions or settings: no row is to blame and somebody must act.
  */
-export type SqlFaultScope = 'transient' | 'row' | 'structure';
+type SqlFaultScope = 'transient' | 'row' | 'structure';
 
 export interface SqlFault {
   /** The server's error number; null for an error of the driver or the network. */
