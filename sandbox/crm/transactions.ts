@@ -3,7 +3,7 @@ import type { CrmModel } from './model.ts';
 import { changeMany, Draft, operations, truncateActivities } from './operations.ts';
 import type { Random } from './random.ts';
 
-export interface Mix {
+interface Mix {
   readonly insert: number;
   readonly update: number;
   readonly delete: number;
