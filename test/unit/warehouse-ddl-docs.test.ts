@@ -36,7 +36,7 @@ function fromDocument(): Map<string, Column[]> {
   const text = readFileSync(new URL('../../docs/control-tables.md', import.meta.url), 'utf8');
   const tables = new Map<string, Column[]>();
   for (const section of text.split(/^## /m).slice(1)) {
-    const rows = [...section.matchAll(/^\| `(\w+)` \| (.+?) \| (yes|) ?\|/gm)];
+    const rows = [...section.matchAll(/^\| `(\w+)` +\| (.+?) +\| (yes|) *\|/gm)];
     if (rows.length === 0) continue;
     tables.set(
       section.split('\n')[0] ?? '',
