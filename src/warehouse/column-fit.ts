@@ -7,6 +7,8 @@ import type { FieldType } from '../canonical/schema.ts';
 import type { SqlServerType } from '../mapping/target.ts';
 import type { ColumnFacts } from './catalog.ts';
 import { charactersOf } from './code-page.ts';
+import { otherKind, type Present, type Rule, within } from './column-rule.ts';
+import { decimalRule, floatRule, integerRule, moneyRule } from './number-fit.ts';
 
 /** Why a value can't be stored exactly; names types and bounds, never the value. */
 interface ColumnMisfit {
@@ -16,10 +18,6 @@ interface ColumnMisfit {
 
 /** undefined where the value fits. */
 export type ColumnCheck = (value: CanonicalValue) => ColumnMisfit | undefined;
-
-type Present = NonNullable<CanonicalValue>;
-/** null: every value fits. */
-type Rule = { readonly fits: (value: Present) => boolean; readonly why: string } | null;
 
 /** The check of one column, or null where every value of the field fits it. */
 export function columnFit(
@@ -40,8 +38,6 @@ export function columnFit(
   };
 }
 
-const otherKind: Rule = { fits: () => false, why: 'Values of another kind' };
-
 function ruleOf(field: FieldType, type: SqlServerType, collation: string | null): Rule {
   switch (type.name) {
     case 'bit':
@@ -59,9 +55,9 @@ function ruleOf(field: FieldType, type: SqlServerType, collation: string | null)
     case 'money':
       return moneyRule(field);
     case 'real':
-      return floatRule(field, 24, MIN_REAL);
+      return floatRule(field, 24);
     case 'float':
-      return floatRule(field, 53, MIN_FLOAT);
+      return floatRule(field, 53);
     case 'char':
     case 'varchar':
     case 'nchar':
@@ -87,136 +83,6 @@ function ruleOf(field: FieldType, type: SqlServerType, collation: string | null)
       return instantRule(field, dayOf(1753, 1, 1), LAST_DAY, 10_000);
     case 'smalldatetime':
       return instantRule(field, dayOf(1900, 1, 1), dayOf(2079, 6, 6), 60_000_000);
-  }
-}
-
-// Numbers.
-
-const wholeText = /^(-?\d+)(?:\.0*)?$/;
-
-/** Numbers and bigints are compared with their own kind: mixed comparisons cost ten times as much. */
-function within(least: bigint, most: bigint): (value: Present) => boolean {
-  // Rounded where they pass 2^53; the numbers met there are safe integers, so the outcome is the same.
-  const [lowest, highest] = [Number(least), Number(most)];
-  return (value) =>
-    typeof value === 'number'
-      ? value >= lowest && value <= highest
-      : (value as bigint) >= least && (value as bigint) <= most;
-}
-
-function integerRule(field: FieldType, least: bigint, most: bigint): Rule {
-  const why = `Numbers that aren't whole from ${least} to ${most}`;
-  switch (field.kind) {
-    case 'boolean':
-      return null;
-    case 'int':
-    case 'long':
-      if (most >= (field.kind === 'int' ? 2n ** 31n - 1n : 2n ** 63n - 1n)) return null;
-      return { why, fits: within(least, most) };
-    case 'decimal':
-      return {
-        why,
-        fits: (value) => {
-          const whole = wholeText.exec(value as string)?.[1];
-          return whole !== undefined && BigInt(whole) >= least && BigInt(whole) <= most;
-        },
-      };
-    default:
-      return otherKind;
-  }
-}
-
-function decimalRule(field: FieldType, whole: number, scale: number): Rule {
-  const why = `Numbers of more than ${whole} digits before or ${scale} after the point`;
-  switch (field.kind) {
-    case 'boolean':
-      return whole >= 1 ? null : otherKind;
-    case 'int':
-    case 'long': {
-      if (whole >= (field.kind === 'int' ? 10 : 19)) return null;
-      const limit = 10n ** BigInt(whole);
-      return { why, fits: within(1n - limit, limit - 1n) };
-    }
-    case 'decimal':
-      if (field.precision - field.scale <= whole && field.scale <= scale) return null;
-      return {
-        why,
-        fits: (value) => wholeDigits(value as string) <= whole && usedScale(value as string) <= scale,
-      };
-    default:
-      return otherKind;
-  }
-}
-
-/** money is a 64-bit count of ten-thousandths. */
-function moneyRule(field: FieldType): Rule {
-  const why = 'Numbers outside -922337203685477.5808 to 922337203685477.5807 or of more than 4 decimals';
-  const holds = (tenThousandths: bigint) => tenThousandths >= -(2n ** 63n) && tenThousandths < 2n ** 63n;
-  switch (field.kind) {
-    case 'boolean':
-    case 'int':
-      return null;
-    case 'long':
-      return { why, fits: (value) => holds(BigInt(value as number | bigint) * 10_000n) };
-    case 'decimal':
-      return {
-        why,
-        fits: (value) => {
-          const text = value as string;
-          if (usedScale(text) > 4) return false;
-          if (wholeDigits(text) < 15) return true;
-          const [whole = '', fraction = ''] = text.split('.');
-          return holds(BigInt(whole + fraction.slice(0, 4).padEnd(4, '0')));
-        },
-      };
-    default:
-      return otherKind;
-  }
-}
-
-function wholeDigits(text: string): number {
-  const start = text.charCodeAt(0) === 45 ? 1 : 0;
-  const point = text.indexOf('.');
-  const digits = (point < 0 ? text.length : point) - start;
-  return digits === 1 && text.charCodeAt(start) === 48 ? 0 : digits;
-}
-
-/** Decimals without trailing zeros. */
-function usedScale(text: string): number {
-  const point = text.indexOf('.');
-  if (point < 0) return 0;
-  let end = text.length;
-  while (text.charCodeAt(end - 1) === 48) end -= 1;
-  return end - point - 1;
-}
-
-// SQL Server documents no smaller numbers, no NaN and no infinities.
-// https://learn.microsoft.com/sql/t-sql/data-types/float-and-real-transact-sql
-const MIN_REAL = 1.1754943508222875e-38;
-const MIN_FLOAT = 2.2250738585072014e-308;
-
-function floatRule(field: FieldType, bits: 24 | 53, smallest: number): Rule {
-  const name = bits === 24 ? 'real' : 'float';
-  const why = `NaN, infinities and numbers that ${name} would round`;
-  const exact = (value: number) => bits === 53 || Math.fround(value) === value;
-  switch (field.kind) {
-    case 'boolean':
-      return null;
-    case 'int':
-      return bits === 53 ? null : { why, fits: (value) => exact(value as number) };
-    case 'long':
-      return { why, fits: (value) => typeof value === 'number' && exact(value) };
-    case 'float':
-    case 'double':
-      return {
-        why,
-        fits: (value) => {
-          const number = value as number;
-          return Number.isFinite(number) && (number === 0 || Math.abs(number) >= smallest) && exact(number);
-        },
-      };
-    default:
-      return otherKind;
   }
 }
 
