@@ -1,0 +1,121 @@
+// INSERT BULK as COPY FROM STDIN: a chunk of rows becomes one text, written no faster than PostgreSQL takes it.
+import { once } from 'node:events';
+import { from as copyFrom } from 'pg-copy-streams';
+import type { BulkTarget, ColumnMetadata, Value } from '../session.ts';
+import { errors, SqlError } from './errors.ts';
+import { momentIn } from './moment.ts';
+import { parseName } from './parse-batch.ts';
+import { guarded, type Running, translated, writable } from './run.ts';
+import { type ColumnMeta, quote, reference, same, shown } from './scope.ts';
+import { category } from './types.ts';
+
+const SPECIAL = /[\\\t\n\r]/;
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+
+type Encode = (value: string) => string;
+
+export async function loadBulk(
+  run: Running,
+  target: BulkTarget,
+  chunks: AsyncIterable<readonly (readonly Value[])[]>,
+): Promise<number> {
+  return guarded(run, 'INSERT', async () => {
+    writable(run);
+    const { made: table } = await translated(run, (b) => b.around.table(parseName(target.table)));
+    const columns = target.columns.map((c) => {
+      const column = table.columns.find((m) => same(m.name, c.name));
+      if (!column) throw errors.column(c.name);
+      return column;
+    });
+    const encoders = columns.map((c, i) => encoder(c, target.columns[i]!, i, shown(table)));
+    const sql = `COPY ${reference(table)} (${columns.map((c) => quote(c.name)).join(',')}) FROM STDIN`;
+    const copy = run.state.connection.client.query(copyFrom(sql));
+    let failure: Error | undefined;
+    const ended = new Promise<void>((resolve) => {
+      copy.on('error', (error) => {
+        failure = error;
+        resolve();
+      });
+      copy.on('finish', resolve);
+    });
+    let count = 0;
+    try {
+      for await (const rows of chunks) {
+        // After a failure the client's rows are still read to their end, as the wire needs.
+        if (failure || rows.length === 0) continue;
+        count += rows.length;
+        if (!copy.write(textOf(rows, encoders))) await Promise.race([once(copy, 'drain'), ended]);
+      }
+    } catch (error) {
+      copy.destroy(error as Error);
+      await ended;
+      throw error;
+    }
+    if (!failure) copy.end();
+    await ended;
+    if (failure) throw failure;
+    return count;
+  });
+}
+
+function textOf(rows: readonly (readonly Value[])[], encoders: readonly Encode[]): string {
+  let text = '';
+  const width = encoders.length;
+  for (const row of rows) {
+    for (let i = 0; i < width; i++) {
+      const value = row[i];
+      if (i > 0) text += '\t';
+      text += value === null || value === undefined ? '\\N' : encoders[i]!(value);
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+/** How a column's values are written for COPY. Throws 4815 for a value longer than its column. */
+function encoder(column: ColumnMeta, sent: ColumnMetadata, index: number, table: string): Encode {
+  const { type } = column;
+  switch (category(type)) {
+    case 'string': {
+      const limit =
+        type.length === 'max' || type.length === undefined ? Number.POSITIVE_INFINITY : type.length;
+      const announced =
+        typeof sent.type.length === 'number' && category(sent.type) === 'string'
+          ? sent.type.length
+          : Number.POSITIVE_INFINITY;
+      const fixed = type.name === 'char' || type.name === 'nchar';
+      return (value) => {
+        if (value.length > limit && value.trimEnd().length > limit) {
+          if (announced > limit) {
+            throw new SqlError(
+              2628,
+              `String or binary data would be truncated in table '%database%.${table}', column '${column.name}'. Truncated value: '${value.slice(0, limit)}'.`,
+            );
+          }
+          throw new SqlError(
+            4815,
+            `Received an invalid column length from the bcp client for colid ${index + 1}.`,
+          );
+        }
+        const kept = value.length > limit ? value.slice(0, limit) : fixed ? value.padEnd(limit) : value;
+        return SPECIAL.test(kept) ? kept.replace(/[\\\t\n\r]/g, (c) => ESCAPES[c]!) : kept;
+      };
+    }
+    case 'binary': {
+      const limit =
+        type.length === 'max' || type.length === undefined ? Number.POSITIVE_INFINITY : type.length;
+      return (value) => {
+        if ((value.length - 2) / 2 > limit)
+          throw new SqlError(
+            4815,
+            `Received an invalid column length from the bcp client for colid ${index + 1}.`,
+          );
+        return `\\${value}`;
+      };
+    }
+    case 'date':
+      return type.name === 'datetimeoffset' ? momentIn : (value) => value;
+    default:
+      return (value) => value;
+  }
+}

@@ -1,0 +1,153 @@
+// Aggregates and window functions, with SQL Server's result types (an average of integers is an integer).
+// (https://learn.microsoft.com/sql/t-sql/functions/aggregate-functions-transact-sql)
+import type { SqlType } from '../session.ts';
+import type { OrderItem, Over } from './ast.ts';
+import type { Call } from './call.ts';
+import { convert } from './convert.ts';
+import { SqlError, unsupported } from './errors.ts';
+import { type Binder, ordered } from './expression.ts';
+import type { Bound, Scope } from './scope.ts';
+import { BIGINT, category, decimal, FLOAT, INT, isDecimal, isUnicode, nvarchar, varchar } from './types.ts';
+
+const RANKING = new Set(['ROW_NUMBER', 'RANK', 'DENSE_RANK', 'NTILE']);
+const OFFSETS = new Set(['LAG', 'LEAD', 'FIRST_VALUE', 'LAST_VALUE']);
+const REFUSED = new Set([
+  'CHECKSUM_AGG',
+  'GROUPING',
+  'GROUPING_ID',
+  'PERCENTILE_CONT',
+  'PERCENTILE_DISC',
+  'APPROX_COUNT_DISTINCT',
+]);
+
+export const AGGREGATES = new Set([
+  ...['COUNT', 'COUNT_BIG', 'SUM', 'AVG', 'MIN', 'MAX', 'STRING_AGG', 'STDEV', 'STDEVP', 'VAR', 'VARP'],
+  ...RANKING,
+  ...OFFSETS,
+  ...REFUSED,
+]);
+
+export function bindAggregate(binder: Binder, call: Call, scope: Scope): Bound {
+  if (REFUSED.has(call.name)) throw unsupported(`function ${call.name}`);
+  binder.aggregated = true;
+  const over = call.over ? ` OVER (${window(binder, call.over, scope)})` : '';
+  if (RANKING.has(call.name) || OFFSETS.has(call.name)) {
+    if (!call.over) throw new SqlError(10753, `The function '${call.name}' must have an OVER clause.`, 1, 15);
+    return ranked(binder, call, scope, over);
+  }
+  const distinct = call.distinct ? 'DISTINCT ' : '';
+  const finish = (sql: string, type: SqlType, nullable: boolean, e?: Bound): Bound => ({
+    sql,
+    type,
+    nullable,
+    collation: e?.collation ?? null,
+  });
+  if (call.name === 'COUNT' || call.name === 'COUNT_BIG') {
+    const [arg] = call.args;
+    const counted = !arg || arg.k === 'star' ? '*' : `${distinct}${ordered(binder.scalar(arg, scope))}`;
+    const type = call.name === 'COUNT' ? INT : BIGINT;
+    return finish(`(count(${counted})${over})::${type.name}`, type, false);
+  }
+  if (call.name === 'STRING_AGG') return stringAgg(binder, call, scope, over);
+  const [arg] = call.args;
+  if (!arg || call.args.length !== 1)
+    throw new SqlError(174, `The ${call.name} function requires 1 argument(s).`, 1, 15);
+  const e = binder.scalar(arg, scope);
+  if (call.name === 'MIN' || call.name === 'MAX') {
+    if (e.type.name === 'bit') throw invalid(e, call.name);
+    const schema = e.type.name === 'datetimeoffset' ? '_sandbox.' : '';
+    const name = call.name.toLowerCase();
+    if (e.type.name === 'uniqueidentifier')
+      return finish(`(${name}((${e.sql})::text)${over})::uuid`, e.type, true);
+    return finish(`(${schema}${name}(${ordered(e)})${over})`, e.type, true, e);
+  }
+  if (category(e.type) !== 'number' || e.type.name === 'bit') throw invalid(e, call.name);
+  const sum = summed(e.type);
+  if (call.name === 'SUM') {
+    const cast = isDecimal(sum)
+      ? `numeric(38,${sum.scale})`
+      : sum.name === 'float'
+        ? 'float8'
+        : sum.name === 'money'
+          ? 'numeric(19,4)'
+          : sum.name;
+    return finish(`(sum(${distinct}${e.sql})${over})::${cast}`, sum, true);
+  }
+  if (call.name === 'AVG') {
+    const mean = `avg(${distinct}${e.sql})${over}`;
+    if (sum.name === 'int' || sum.name === 'bigint') return finish(`trunc(${mean})::${sum.name}`, sum, true);
+    if (!isDecimal(sum))
+      return finish(`(${mean})::${sum.name === 'money' ? 'numeric(19,4)' : 'float8'}`, sum, true);
+    const type = decimal(38, Math.max(sum.scale ?? 0, 6));
+    return finish(`trunc(${mean},${type.scale})::numeric(38,${type.scale})`, type, true);
+  }
+  const name = { STDEV: 'stddev_samp', STDEVP: 'stddev_pop', VAR: 'var_samp', VARP: 'var_pop' }[call.name];
+  return finish(`(${name}(${distinct}${convert(e, FLOAT).sql})${over})`, FLOAT, true);
+}
+
+const invalid = (e: Bound, name: string): SqlError =>
+  new SqlError(8117, `Operand data type ${e.type.name} is invalid for ${name.toLowerCase()} operator.`);
+
+function summed(type: SqlType): SqlType {
+  if (type.name === 'tinyint' || type.name === 'smallint' || type.name === 'int') return INT;
+  if (isDecimal(type)) return decimal(38, type.scale ?? 0);
+  return type.name === 'real' ? FLOAT : type;
+}
+
+function stringAgg(binder: Binder, call: Call, scope: Scope, over: string): Bound {
+  const [value, separator] = call.args;
+  if (!value || !separator) throw new SqlError(174, 'The string_agg function requires 2 argument(s).', 1, 15);
+  const bound = binder.scalar(value, scope);
+  const e = category(bound.type) === 'string' ? bound : convert(bound, nvarchar(4000));
+  const order = call.within.length > 0 ? ` ORDER BY ${orderBy(binder, call.within, scope)}` : '';
+  const size = e.type.length === 'max' ? 'max' : isUnicode(e.type) ? 4000 : 8000;
+  const sql = `(string_agg(_sandbox.t(${e.sql}),_sandbox.t(${binder.scalar(separator, scope).sql})${order})${over})::bpchar`;
+  return {
+    sql,
+    type: isUnicode(e.type) ? nvarchar(size) : varchar(size),
+    nullable: true,
+    collation: e.collation,
+  };
+}
+
+function ranked(binder: Binder, call: Call, scope: Scope, over: string): Bound {
+  const args = call.args.map((a) => binder.scalar(a, scope));
+  const name = call.name.toLowerCase();
+  if (RANKING.has(call.name)) {
+    return {
+      sql: `(${name}(${args.map((a) => a.sql).join(',')})${over})::bigint`,
+      type: BIGINT,
+      nullable: false,
+      collation: null,
+    };
+  }
+  const [e, offset, preset] = args;
+  if (!e) throw new SqlError(174, `The ${name} function requires 1 argument(s).`, 1, 15);
+  const list = [
+    e.sql,
+    ...(offset ? [convert(offset, INT).sql] : []),
+    ...(preset ? [convert(preset, e.type).sql] : []),
+  ];
+  return { sql: `(${name}(${list.join(',')})${over})`, type: e.type, nullable: true, collation: e.collation };
+}
+
+function window(binder: Binder, over: Over, scope: Scope): string {
+  const partition =
+    over.partition.length > 0
+      ? `PARTITION BY ${over.partition.map((p) => ordered(binder.scalar(p, scope))).join(',')} `
+      : '';
+  const order = over.order.length > 0 ? `ORDER BY ${orderBy(binder, over.order, scope)} ` : '';
+  return `${partition}${order}${over.frame}`;
+}
+
+/** ORDER BY over expressions. NULL is SQL Server's lowest value. */
+export function orderBy(binder: Binder, items: readonly OrderItem[], scope: Scope): string {
+  return items
+    .map(({ e, desc }) => {
+      const key = binder.scalar(e, scope);
+      const nulls = key.nullable ? (desc ? ' NULLS LAST' : ' NULLS FIRST') : '';
+      // A constant (`ORDER BY (SELECT NULL)`) orders nothing, and PostgreSQL would read a number as a position.
+      return e.k === 'literal' ? '(SELECT NULL)' : `${ordered(key)}${desc ? ' DESC' : ''}${nulls}`;
+    })
+    .join(',');
+}

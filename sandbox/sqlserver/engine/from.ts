@@ -1,0 +1,174 @@
+// FROM: tables, derived tables, joins, APPLY and the table functions; fills the scope with what they offer.
+import type { Source } from './ast.ts';
+import { pathAsArray } from './call.ts';
+import { convert } from './convert.ts';
+import { SqlError, unsupported } from './errors.ts';
+import type { Binder, QueryColumn } from './expression.ts';
+import {
+  quote,
+  reference,
+  type Scope,
+  type ScopeColumn,
+  type ScopeSource,
+  same,
+  type TableMeta,
+  text,
+} from './scope.ts';
+import { nvarchar } from './types.ts';
+
+/** The FROM clause's text; `lateral` lets a derived table see the sources before it (APPLY). */
+export function bindSource(binder: Binder, source: Source, scope: Scope, lateral = false): string {
+  switch (source.k) {
+    case 'table':
+      return table(binder, source, scope);
+    case 'derived': {
+      const bound = binder.query(source.query, lateral ? scope : (scope.parent ?? scope));
+      const names = bound.columns.map((c, i) => source.columns[i] ?? c.name);
+      const unnamed = names.findIndex((n) => n === '');
+      if (unnamed >= 0)
+        throw new SqlError(
+          8155,
+          `No column name was specified for column ${unnamed + 1} of '${source.alias}'.`,
+          2,
+        );
+      add(
+        scope,
+        source.alias,
+        bound.columns.map((c, i) => ({ ...c, name: names[i]! })),
+      );
+      return `${lateral ? 'LATERAL ' : ''}(${bound.sql}) AS ${quote(source.alias)}(${names.map(quote).join(',')})`;
+    }
+    case 'function':
+      return tableFunction(binder, source, scope);
+    case 'join':
+      return join(binder, source, scope);
+  }
+}
+
+function join(binder: Binder, source: Extract<Source, { k: 'join' }>, scope: Scope): string {
+  const apply = source.kind.endsWith('APPLY');
+  const first = scope.sources.length;
+  const l = bindSource(binder, source.l, scope);
+  const middle = scope.sources.length;
+  const r = bindSource(binder, source.r, scope, apply);
+  const right = source.r.k === 'join' ? `(${r})` : r;
+  if (source.kind === 'LEFT' || source.kind === 'FULL' || source.kind === 'OUTER APPLY')
+    optional(scope, middle, scope.sources.length);
+  if (source.kind === 'RIGHT' || source.kind === 'FULL') optional(scope, first, middle);
+  if (source.kind === 'CROSS' || source.kind === 'CROSS APPLY') return `${l} CROSS JOIN ${right}`;
+  if (source.kind === 'OUTER APPLY') return `${l} LEFT JOIN ${right} ON true`;
+  return `${l} ${source.kind} JOIN ${right} ON ${binder.predicate(source.on!, scope)}`;
+}
+
+function optional(scope: Scope, from: number, to: number): void {
+  for (let i = from; i < to; i++) {
+    const source = scope.sources[i]!;
+    scope.sources[i] = { ...source, columns: source.columns.map((c) => ({ ...c, nullable: true })) };
+  }
+}
+
+function add(
+  scope: Scope,
+  alias: string,
+  columns: readonly QueryColumn[],
+  of: TableMeta | null = null,
+): void {
+  if (scope.source(alias)) {
+    throw new SqlError(
+      1011,
+      `The correlation name '${alias}' is specified multiple times in a FROM clause.`,
+      1,
+      15,
+    );
+  }
+  scope.sources.push({
+    alias,
+    schema: of?.schema ?? '',
+    table: of,
+    columns: columns.map((c): ScopeColumn => ({ ...c, sql: `${quote(alias)}.${quote(c.name)}` })),
+  });
+}
+
+function table(binder: Binder, source: Extract<Source, { k: 'table' }>, scope: Scope): string {
+  const name = source.name.at(-1)!;
+  const alias = source.alias ?? name;
+  const cte = source.name.length === 1 ? scope.cte(name) : undefined;
+  if (cte) {
+    add(
+      scope,
+      alias,
+      cte.map((c) => ({ ...c, identity: false })),
+    );
+    return `${quote(cteName(scope, name))} AS ${quote(alias)}`;
+  }
+  const meta = binder.around.table(source.name);
+  add(scope, alias, meta.columns, meta);
+  if (source.hints.includes('UPDLOCK') || source.hints.includes('XLOCK')) {
+    scope.locks.push({ alias, skip: source.hints.includes('READPAST') });
+  }
+  return `${reference(meta)} AS ${quote(alias)}`;
+}
+
+/** The case in which the expression was defined: PostgreSQL's quoted names are exact. */
+function cteName(scope: Scope, name: string): string {
+  for (let s: Scope | null = scope; s; s = s.parent) {
+    const written = s.cteNames.find((n) => same(n, name));
+    if (written) return written;
+  }
+  return name;
+}
+
+/** A table as the only thing in scope, its columns unqualified: for CHECK, computed columns and filters. */
+export function tableScope(scope: Scope, meta: TableMeta): ScopeSource {
+  const source = {
+    alias: meta.name,
+    schema: meta.schema,
+    table: meta,
+    columns: meta.columns.map((c) => ({ ...c, sql: quote(c.name) })),
+  };
+  scope.sources.push(source);
+  return source;
+}
+
+function tableFunction(binder: Binder, source: Extract<Source, { k: 'function' }>, scope: Scope): string {
+  const [subject, second] = source.args.map((a) => convert(binder.scalar(a, scope), nvarchar('max')));
+  if (!subject) throw unsupported(`${source.name} without arguments`);
+  const alias = source.alias ?? source.name;
+  const column = (name: string, type: QueryColumn['type']): QueryColumn => ({
+    name,
+    type,
+    nullable: true,
+    collation: null,
+    identity: false,
+  });
+  if (source.name === 'STRING_SPLIT') {
+    add(scope, alias, [column('value', nvarchar(4000))]);
+    return `LATERAL (SELECT s::bpchar FROM string_to_table(_sandbox.t(${subject.sql}),_sandbox.t(${second?.sql})) AS s) AS ${quote(alias)}("value")`;
+  }
+  if (second && second.literal === undefined) throw unsupported('a JSON path that is not a literal');
+  const path = text(pathAsArray(second?.literal ?? '$'));
+  if (!source.json) {
+    add(scope, alias, [
+      column('key', nvarchar(4000)),
+      column('value', nvarchar('max')),
+      column('type', { name: 'tinyint' }),
+    ]);
+    return `LATERAL _sandbox.openjson(_sandbox.t(${subject.sql}),${path}::text[]) AS ${quote(alias)}("key","value","type")`;
+  }
+  const list = source.json.map((c) => {
+    const steps = `${text(pathAsArray(c.path ?? `$."${c.name}"`))}::text[]`;
+    const raw = {
+      sql: `_sandbox.json_${c.asJson ? 'query' : 'value'}(_j,${steps})`,
+      type: nvarchar('max'),
+      nullable: true,
+      collation: null,
+    };
+    return `${convert(raw, c.type).sql} AS ${quote(c.name)}`;
+  });
+  add(
+    scope,
+    alias,
+    source.json.map((c) => column(c.name, c.type)),
+  );
+  return `LATERAL (SELECT ${list.join(',')} FROM _sandbox.json_rows(_sandbox.t(${subject.sql}),${path}::text[]) AS _j) AS ${quote(alias)}`;
+}

@@ -1,0 +1,344 @@
+// The grammar of a batch: data changes, control of flow, transactions, procedures. Entry point of the parser.
+// A batch is read as a whole before it runs: a syntax error anywhere leaves nothing done, as in SQL Server.
+import type { Argument, Expr, Output, SelectItem, Source, Statement } from './ast.ts';
+import { DefinitionParser } from './parse-definition.ts';
+
+type Unplaced = Statement extends infer S ? (S extends { line: number } ? Omit<S, 'line'> : never) : never;
+
+/** Throws SqlError 102, 156 (with line) or names what is not supported. */
+export function parseBatch(sql: string): Statement[] {
+  return new BatchParser(sql).batch();
+}
+
+class BatchParser extends DefinitionParser {
+  batch(): Statement[] {
+    const statements: Statement[] = [];
+    for (;;) {
+      while (this.acceptSymbol(';'));
+      if (this.token.kind === 'end') return statements;
+      statements.push(this.statement(statements.length === 0));
+    }
+  }
+
+  wholeName(): readonly string[] {
+    const name = this.tableName();
+    if (this.token.kind !== 'end') throw this.unexpected();
+    return name;
+  }
+
+  private statement(first = false): Statement {
+    const { line } = this.token;
+    const statement = { line, ...this.unplaced(first) } as Statement;
+    while (this.acceptSymbol(';'));
+    return statement;
+  }
+
+  private statementsUntil(...end: string[]): Statement[] {
+    const list: Statement[] = [];
+    while (this.acceptSymbol(';'));
+    while (!this.is(...end)) {
+      if (this.token.kind === 'end') throw this.unexpected();
+      list.push(this.statement());
+    }
+    this.expect(...end);
+    return list;
+  }
+
+  private unplaced(first: boolean): Unplaced {
+    const { word, text } = this.token;
+    switch (word) {
+      case 'WITH': {
+        const ctes = this.ctes();
+        if (this.is('INSERT')) return this.insert(ctes);
+        if (this.is('UPDATE')) return this.update(ctes);
+        if (this.is('DELETE')) return this.delete(ctes);
+        return { k: 'query', query: this.queryAfter(ctes) };
+      }
+      case 'SELECT':
+        return { k: 'query', query: this.query() };
+      case 'INSERT':
+        return this.insert([]);
+      case 'UPDATE':
+        return this.update([]);
+      case 'DELETE':
+        return this.delete([]);
+      case 'TRUNCATE':
+        this.expect('TRUNCATE', 'TABLE');
+        return { k: 'truncate', table: this.multipart() };
+      case 'CREATE':
+        return this.create();
+      case 'ALTER':
+        return this.alter();
+      case 'DROP':
+        return this.drop();
+      case 'DECLARE':
+        return this.declare();
+      case 'SET':
+        return this.set();
+      case 'BEGIN':
+        return this.begin();
+      case 'COMMIT':
+        this.next();
+        this.transactionWord();
+        if (this.isName() || this.token.kind === 'variable') this.next();
+        return { k: 'commit' };
+      case 'ROLLBACK':
+        this.next();
+        this.transactionWord();
+        return { k: 'rollback', name: this.savepoint() };
+      case 'SAVE': {
+        this.next();
+        this.transactionWord();
+        const name = this.savepoint();
+        if (!name) throw this.unexpected();
+        return { k: 'save', name };
+      }
+      case 'IF':
+        return this.ifStatement();
+      case 'WHILE': {
+        this.next();
+        const test = this.expression();
+        return { k: 'while', test, body: this.statement() };
+      }
+      case 'BREAK':
+        this.next();
+        return { k: 'break' };
+      case 'CONTINUE':
+        this.next();
+        return { k: 'continue' };
+      case 'THROW':
+        this.next();
+        return { k: 'throw', args: this.endsHere() ? [] : this.commaList(() => this.expression()) };
+      case 'RAISERROR': {
+        this.next();
+        const args = this.parenthesised(() => this.commaList(() => this.expression()));
+        if (this.accept('WITH') && !this.accept('NOWAIT'))
+          throw this.refuse('RAISERROR WITH LOG or SETERROR');
+        return { k: 'raiserror', args };
+      }
+      case 'PRINT':
+        this.next();
+        return { k: 'print', e: this.expression() };
+      case 'RETURN':
+        this.next();
+        return { k: 'return', e: this.endsHere() ? null : this.expression() };
+      case 'USE':
+        this.next();
+        return { k: 'use', name: this.identifier() };
+      case 'WAITFOR':
+        this.next();
+        this.expect('DELAY');
+        return { k: 'waitfor', delay: this.sum() };
+      case 'EXEC':
+      case 'EXECUTE':
+        this.next();
+        return this.execute();
+      default:
+        if (first && this.isName()) return this.execute();
+        if (
+          /^(MERGE|GRANT|DENY|REVOKE|BACKUP|RESTORE|DBCC|KILL|GOTO|OPEN|FETCH|CLOSE|DEALLOCATE|BULK|RECONFIGURE|SHUTDOWN|CHECKPOINT)$/.test(
+            word,
+          )
+        ) {
+          throw this.refuse(text.toUpperCase());
+        }
+        throw this.unexpected();
+    }
+  }
+
+  /** Whether a statement that may stand without arguments ends at this token. */
+  private endsHere(): boolean {
+    const { kind, text, word } = this.token;
+    if (kind === 'end' || (kind === 'symbol' && text === ';')) return true;
+    return /^(END|ELSE|SELECT|INSERT|UPDATE|DELETE|SET|IF|BEGIN|EXEC|EXECUTE|PRINT|RETURN|COMMIT|ROLLBACK|DECLARE|THROW|RAISERROR|CREATE|DROP|ALTER|WHILE)$/.test(
+      word,
+    );
+  }
+
+  private transactionWord(): void {
+    if (!this.accept('TRAN') && !this.accept('TRANSACTION')) this.accept('WORK');
+  }
+
+  private savepoint(): Expr | null {
+    if (this.token.kind === 'variable') return { k: 'variable', name: this.next().text };
+    return this.isName() && !this.endsHere() ? { k: 'literal', type: 'varchar', v: this.identifier() } : null;
+  }
+
+  private begin(): Unplaced {
+    this.expect('BEGIN');
+    if (this.is('TRAN') || this.is('TRANSACTION')) {
+      this.next();
+      this.savepoint();
+      if (this.is('WITH', 'MARK')) throw this.refuse('BEGIN TRANSACTION WITH MARK');
+      return { k: 'begin' };
+    }
+    if (this.accept('TRY')) {
+      const body = this.statementsUntil('END', 'TRY');
+      while (this.acceptSymbol(';'));
+      this.expect('BEGIN', 'CATCH');
+      return { k: 'try', body, handler: this.statementsUntil('END', 'CATCH') };
+    }
+    if (this.is('DISTRIBUTED') || this.is('ATOMIC')) throw this.refuse(`BEGIN ${this.token.word}`);
+    return { k: 'block', body: this.statementsUntil('END') };
+  }
+
+  private ifStatement(): Unplaced {
+    this.expect('IF');
+    const test = this.expression();
+    const then = this.statement();
+    return { k: 'if', test, then, otherwise: this.accept('ELSE') ? this.statement() : null };
+  }
+
+  private declare(): Unplaced {
+    this.expect('DECLARE');
+    if (this.ahead().word === 'TABLE' || (this.ahead().word === 'AS' && this.ahead(2).word === 'TABLE')) {
+      const name = this.variable();
+      this.accept('AS');
+      this.expect('TABLE');
+      return { k: 'declareTable', name, ...this.tableBody() };
+    }
+    return {
+      k: 'declare',
+      variables: this.commaList(() => {
+        const name = this.variable();
+        this.accept('AS');
+        if (this.is('CURSOR')) throw this.refuse('CURSOR');
+        const type = this.dataType(false);
+        return { name, type, e: this.acceptSymbol('=') ? this.expression() : null };
+      }),
+    };
+  }
+
+  private set(): Unplaced {
+    this.expect('SET');
+    if (this.token.kind === 'variable') {
+      const name = this.variable();
+      const op = this.next().text;
+      if (!/^[-+*/%&|^]?=$/.test(op)) throw this.refuse(`SET ${name} ${op}`);
+      const r = this.expression();
+      if (op === '=') return { k: 'setVariable', name, e: r };
+      return { k: 'setVariable', name, e: { k: 'binary', op: op.charAt(0), l: { k: 'variable', name }, r } };
+    }
+    if (this.accept('TRANSACTION', 'ISOLATION', 'LEVEL')) {
+      let value = this.next().word;
+      if (value === 'READ' || value === 'REPEATABLE') value += ` ${this.next().word}`;
+      return { k: 'setOption', option: 'ISOLATION', value, arg: null };
+    }
+    if (this.accept('IDENTITY_INSERT')) {
+      const table = this.multipart().join('.');
+      return { k: 'setOption', option: 'IDENTITY_INSERT', value: `${this.next().word} ${table}`, arg: null };
+    }
+    const option = this.commaList(() => this.next().word).join(',');
+    if (this.token.word === 'ON' || this.token.word === 'OFF') {
+      return { k: 'setOption', option, value: this.next().word, arg: null };
+    }
+    if (this.token.kind === 'word') return { k: 'setOption', option, value: this.next().text, arg: null };
+    return { k: 'setOption', option, value: '', arg: this.sum() };
+  }
+
+  private insert(ctes: Extract<Statement, { k: 'insert' }>['ctes']): Unplaced {
+    this.expect('INSERT');
+    if (this.is('BULK')) throw this.refuse('INSERT BULK as text');
+    if (this.is('TOP')) throw this.refuse('INSERT TOP');
+    this.accept('INTO');
+    const table = this.tableName();
+    const after = this.ahead().word;
+    let columns: string[] = [];
+    if (!(this.isSymbol('(') && /^(SELECT|WITH)$/.test(after))) {
+      this.hints();
+      if (this.isSymbol('(')) columns = this.names();
+    }
+    const output = this.output();
+    if (this.accept('DEFAULT', 'VALUES')) return { k: 'insert', ctes, table, columns, output, source: null };
+    if (this.is('EXEC') || this.is('EXECUTE')) throw this.refuse('INSERT … EXEC');
+    return { k: 'insert', ctes, table, columns, output, source: this.query() };
+  }
+
+  private output(): Output | null {
+    if (!this.accept('OUTPUT')) return null;
+    const items: SelectItem[] = this.commaList(() => this.selectItem());
+    if (!this.accept('INTO')) return { items, into: null, columns: [] };
+    const into = this.tableName();
+    const columns = this.isSymbol('(') && this.ahead().word !== 'SELECT' ? this.names() : [];
+    if (this.is('OUTPUT')) throw this.refuse('a second OUTPUT clause');
+    return { items, into, columns };
+  }
+
+  private update(ctes: Extract<Statement, { k: 'update' }>['ctes']): Unplaced {
+    this.expect('UPDATE');
+    const top = this.accept('TOP') ? this.topCount() : null;
+    const table = this.tableName();
+    this.hints();
+    this.expect('SET');
+    const set = this.commaList(() => this.assignment());
+    const output = this.output();
+    const from = this.from();
+    const where = this.where();
+    return { k: 'update', ctes, top, table, set, output, from, where };
+  }
+
+  private assignment(): { column: string; e: Expr } {
+    if (this.token.kind === 'variable') throw this.refuse('SET @variable in UPDATE');
+    const name = this.multipart();
+    const op = this.next().text;
+    if (!/^[-+*/%&|^]?=$/.test(op)) throw this.refuse(`${op} in UPDATE`);
+    const r: Expr = this.accept('DEFAULT') ? { k: 'column', name: ['DEFAULT'] } : this.expression();
+    const e: Expr = op === '=' ? r : { k: 'binary', op: op.charAt(0), l: { k: 'column', name }, r };
+    return { column: name.at(-1) as string, e };
+  }
+
+  private delete(ctes: Extract<Statement, { k: 'delete' }>['ctes']): Unplaced {
+    this.expect('DELETE');
+    const top = this.accept('TOP') ? this.topCount() : null;
+    this.accept('FROM');
+    const table = this.tableName();
+    this.hints();
+    const output = this.output();
+    const from = this.from();
+    return { k: 'delete', ctes, top, table, output, from, where: this.where() };
+  }
+
+  private from(): Source | null {
+    return this.accept('FROM') ? this.sources() : null;
+  }
+
+  private where(): Expr | null {
+    if (!this.accept('WHERE')) return null;
+    if (this.is('CURRENT', 'OF')) throw this.refuse('WHERE CURRENT OF');
+    const e = this.expression();
+    this.option();
+    return e;
+  }
+
+  private execute(): Unplaced {
+    if (this.isSymbol('(')) return { k: 'executeText', e: this.parenthesised(() => this.expression()) };
+    let result: string | null = null;
+    if (this.token.kind === 'variable') {
+      result = this.variable();
+      this.expectSymbol('=');
+    }
+    const procedure = this.multipart();
+    const args: Argument[] = [];
+    if (!this.endsHere()) args.push(...this.commaList(() => this.procedureArgument()));
+    return { k: 'execute', procedure, args, result };
+  }
+
+  private procedureArgument(): Argument {
+    let name: string | null = null;
+    if (this.token.kind === 'variable' && this.ahead().text === '=' && this.ahead().kind === 'symbol') {
+      name = this.variable();
+      this.expectSymbol('=');
+    }
+    // A bare word is a string here (EXEC sp_help orders).
+    const e: Expr = this.isName()
+      ? { k: 'literal', type: 'nvarchar', v: this.multipart().join('.') }
+      : this.sum();
+    const output = this.accept('OUTPUT') || this.accept('OUT');
+    return { name, e, output };
+  }
+}
+
+/** A table's name as INSERT BULK sends it. */
+export function parseName(text: string): readonly string[] {
+  return new BatchParser(text).wholeName();
+}

@@ -1,0 +1,157 @@
+// EXEC: statements as text, and the system procedures that the warehouse uses.
+import type { Value } from '../session.ts';
+import type { Argument, Expr, Statement } from './ast.ts';
+import { errors, SqlError, unsupported } from './errors.ts';
+import { runStatements } from './interpreter.ts';
+import { parseBatch } from './parse-batch.ts';
+import { evaluate, guarded, type Running, runDefinition, variable } from './run.ts';
+import { quote, reference, same } from './scope.ts';
+import type { Frame } from './state.ts';
+import { nvarchar } from './types.ts';
+
+type Execute = Extract<Statement, { k: 'execute' }>;
+
+export async function executeText(run: Running, e: Expr): Promise<void> {
+  await nested(run, (await evaluate(run, e, nvarchar('max'))) ?? '', {
+    variables: new Map(),
+    tables: new Set(),
+  });
+}
+
+async function nested(run: Running, sql: string, frame: Frame): Promise<void> {
+  const inner: Running = { ...run, frame };
+  await runStatements(inner, parseBatch(sql));
+}
+
+export async function executeProcedure(run: Running, s: Execute): Promise<void> {
+  const name = s.procedure.at(-1)!.toLowerCase();
+  const handler = PROCEDURES[name];
+  if (!handler) throw new SqlError(2812, `Could not find stored procedure '${s.procedure.join('.')}'.`, 62);
+  const status = await handler(run, s.args);
+  if (s.result) variable(run, s.result).value = String(status);
+}
+
+/** Arguments by name, or by position under the given names. */
+async function named(
+  run: Running,
+  args: readonly Argument[],
+  names: readonly string[],
+): Promise<Map<string, string>> {
+  const values = new Map<string, string>();
+  for (const [i, arg] of args.entries()) {
+    const name = arg.name?.toLowerCase() ?? names[i];
+    if (!name || !names.includes(name))
+      throw new SqlError(8145, `${arg.name ?? 'An argument'} is not a parameter for the procedure.`);
+    const value = await evaluate(run, arg.e, nvarchar('max'));
+    if (value !== null) values.set(name, value);
+  }
+  return values;
+}
+
+const PROCEDURES: Readonly<Record<string, (run: Running, args: readonly Argument[]) => Promise<number>>> = {
+  sp_executesql: async (run, args) => {
+    const [statement, definitions, ...given] = args;
+    if (!statement)
+      throw new SqlError(
+        201,
+        "Procedure or function 'sp_executesql' expects parameter '@statement', which was not supplied.",
+        10,
+      );
+    const sql = (await evaluate(run, statement.e, nvarchar('max'))) ?? '';
+    const frame: Frame = { variables: new Map(), tables: new Set() };
+    if (definitions)
+      await bindParameters(run, frame, (await evaluate(run, definitions.e, nvarchar('max'))) ?? '', given);
+    await nested(run, sql, frame);
+    for (const arg of given) {
+      if (!arg.output || arg.e.k !== 'variable') continue;
+      const inner = frame.variables.get((arg.name ?? arg.e.name).toLowerCase());
+      if (inner) variable(run, arg.e.name).value = inner.value;
+    }
+    return 0;
+  },
+  sp_getapplock: async (run, args) => {
+    const given = await named(run, args, [
+      '@resource',
+      '@lockmode',
+      '@lockowner',
+      '@locktimeout',
+      '@dbprincipal',
+    ]);
+    const mode = (given.get('@lockmode') ?? '').toLowerCase();
+    const isSession = same(given.get('@lockowner') ?? 'Transaction', 'Session');
+    if (!['exclusive', 'shared', 'update'].includes(mode))
+      throw unsupported(`sp_getapplock with lock mode '${mode}'`);
+    if (!isSession && run.state.transaction.count === 0) {
+      run.sink.error(
+        new SqlError(
+          15626,
+          'You attempted to acquire a transactional application lock without an active transaction.',
+        ).sqlMessage,
+      );
+      return -999;
+    }
+    if (run.state.transaction.doomed) throw errors.doomed();
+    const timeout = Number(given.get('@locktimeout') ?? run.state.lockTimeout);
+    return guarded(run, 'EXECUTE', async () => {
+      const [row] = await run.state.connection.rows('SELECT _sandbox.get_lock($1,$2,$3,$4)', [
+        given.get('@resource') ?? '',
+        mode === 'shared' ? 't' : 'f',
+        isSession ? 't' : 'f',
+        String(timeout),
+      ]);
+      return Number(row?.[0]);
+    });
+  },
+  sp_releaseapplock: async (run, args) => {
+    const given = await named(run, args, ['@resource', '@lockowner', '@dbprincipal']);
+    if (!same(given.get('@lockowner') ?? 'Transaction', 'Session'))
+      throw unsupported("sp_releaseapplock of a transaction's lock");
+    const [row] = await run.state.connection.rows(
+      'SELECT pg_advisory_unlock(hashtextextended($1, 0)) OR pg_advisory_unlock_shared(hashtextextended($1, 0))',
+      [given.get('@resource') ?? ''],
+    );
+    if (row?.[0] !== 't')
+      throw new SqlError(1223, `Cannot release the application lock because it is not currently held.`);
+    return 0;
+  },
+  sp_rename: async (run, args) => {
+    const given = await named(run, args, ['@objname', '@newname', '@objtype']);
+    const parts = (given.get('@objname') ?? '').split('.').map((p) => p.replace(/^\[(.*)\]$/, '$1'));
+    const fresh = given.get('@newname') ?? '';
+    const kind = (given.get('@objtype') ?? 'OBJECT').toUpperCase();
+    if (kind !== 'OBJECT' && kind !== 'COLUMN') throw unsupported(`sp_rename of ${kind}`);
+    await runDefinition(run, (b) => {
+      const table = b.around.table(kind === 'COLUMN' ? parts.slice(0, -1) : parts);
+      const place = `ALTER TABLE ${reference(table)}`;
+      if (kind === 'OBJECT') return `${place} RENAME TO ${quote(fresh)}`;
+      const column = table.columns.find((c) => same(c.name, parts.at(-1)!));
+      if (!column) throw errors.column(parts.at(-1)!);
+      return `${place} RENAME COLUMN ${quote(column.name)} TO ${quote(fresh)}`;
+    });
+    return 0;
+  },
+};
+
+/** sp_executesql's '@a int, @b nvarchar(10) OUTPUT' and the values given for them. */
+async function bindParameters(
+  run: Running,
+  frame: Frame,
+  definitions: string,
+  given: readonly Argument[],
+): Promise<void> {
+  if (!definitions.trim()) return;
+  const [declared] = parseBatch(`DECLARE ${definitions.replace(/\b(OUTPUT|OUT|READONLY)\b/gi, '')}`);
+  if (declared?.k !== 'declare') throw errors.syntax(definitions);
+  for (const [i, { name, type }] of declared.variables.entries()) {
+    const arg =
+      given.find((g) => g.name !== null && same(g.name, name)) ??
+      (given[i]?.name === null ? given[i] : undefined);
+    if (!arg)
+      throw new SqlError(
+        8178,
+        `The parameterized query expects the parameter '${name}', which was not supplied.`,
+      );
+    const value: Value = await evaluate(run, arg.e, type);
+    frame.variables.set(name.toLowerCase(), { type, value });
+  }
+}

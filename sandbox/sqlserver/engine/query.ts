@@ -1,0 +1,297 @@
+// Queries to PostgreSQL: SELECT lists with exact column types, FROM, set operations, TOP, common table expressions.
+import type { SqlType } from '../session.ts';
+import type { Body, Expr, OrderItem, Query, SelectItem } from './ast.ts';
+import { orderBy } from './call-aggregate.ts';
+import { convert } from './convert.ts';
+import { errors, SqlError } from './errors.ts';
+import {
+  Binder,
+  type BoundQuery,
+  ordered,
+  type QueryColumn,
+  type Surroundings,
+  unify,
+} from './expression.ts';
+import { bindSource } from './from.ts';
+import { type Bound, quote, Scope, type ScopeColumn, same } from './scope.ts';
+import { category, INT, nvarchar } from './types.ts';
+
+export function newBinder(around: Surroundings): Binder {
+  return new Binder(around, bindQuery);
+}
+
+interface BoundBody extends BoundQuery {
+  /** Of a plain SELECT: where its ORDER BY looks up names. */
+  readonly scope: Scope | null;
+  readonly items: readonly Expr[];
+  readonly limit: string;
+}
+
+export function bindQuery(binder: Binder, query: Query, parent: Scope | null): BoundQuery {
+  const outer = new Scope(parent);
+  const ctes = bindCtes(binder, query.ctes, outer);
+  const body = bindBody(binder, query.body, outer);
+  const order = query.order.length > 0 ? ` ORDER BY ${bindOrder(binder, query.order, body)}` : '';
+  let limit = body.limit;
+  if (limit.includes('TIES') && !order)
+    throw new SqlError(
+      1062,
+      'The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause.',
+      1,
+      15,
+    );
+  if (query.offset) {
+    const count = (e: Expr): string => `(${convert(binder.scalar(e, outer), { name: 'bigint' }).sql})`;
+    limit = ` OFFSET ${count(query.offset)}${query.fetch ? ` LIMIT ${count(query.fetch)}` : ''}`;
+  }
+  return {
+    sql: `${ctes}${body.sql}${order}${limit}${parent ? '' : locking(binder, query.body, body.scope)}`,
+    columns: body.columns,
+  };
+}
+
+/** UPDLOCK and XLOCK of an outermost, plain SELECT lock its rows; READPAST skips locked ones. */
+function locking(binder: Binder, body: Body, scope: Scope | null): string {
+  if (
+    !scope ||
+    scope.locks.length === 0 ||
+    body.k !== 'select' ||
+    body.distinct ||
+    body.group.length > 0 ||
+    binder.aggregated
+  )
+    return '';
+  return scope.locks.map((l) => ` FOR UPDATE OF ${quote(l.alias)}${l.skip ? ' SKIP LOCKED' : ''}`).join('');
+}
+
+/** `WITH …` in PostgreSQL's words, with the expressions registered in `scope`. */
+export function bindCtes(binder: Binder, ctes: Query['ctes'], scope: Scope): string {
+  if (ctes.length === 0) return '';
+  const parts = ctes.map((cte) => {
+    const register = (columns: readonly QueryColumn[]): string[] => {
+      const names = columns.map((c, i) => cte.columns[i] ?? c.name);
+      if (cte.columns.length > 0 && cte.columns.length !== columns.length) {
+        throw new SqlError(8158, `'${cte.name}' has more columns than were specified in the column list.`);
+      }
+      const unnamed = names.findIndex((n) => n === '');
+      if (unnamed >= 0)
+        throw new SqlError(
+          8155,
+          `No column name was specified for column ${unnamed + 1} of '${cte.name}'.`,
+          2,
+        );
+      scope.cteNames.push(cte.name);
+      scope.ctes.set(
+        cte.name.toLowerCase(),
+        columns.map((c, i) => ({ ...c, name: names[i]!, sql: quote(names[i]!) })),
+      );
+      return names;
+    };
+    const { body } = cte.query;
+    if (body.k === 'set' && body.op === 'UNION ALL' && mentions(body.r, cte.name)) {
+      register(bindBody(binder, body.l, scope).columns);
+    }
+    const bound = bindQuery(binder, cte.query, scope);
+    const names = register(bound.columns);
+    return `${quote(cte.name)}(${names.map(quote).join(',')}) AS (${bound.sql})`;
+  });
+  return `WITH RECURSIVE ${parts.join(', ')} `;
+}
+
+function mentions(body: Body, name: string): boolean {
+  return JSON.stringify(body)
+    .toLowerCase()
+    .includes(`"name":[${JSON.stringify(name.toLowerCase())}]`);
+}
+
+function bindOrder(binder: Binder, order: readonly OrderItem[], body: BoundBody): string {
+  return order
+    .map((item) => {
+      const position = orderPosition(item.e, body);
+      if (position === null) {
+        if (!body.scope)
+          throw new SqlError(
+            104,
+            'ORDER BY items must appear in the select list if the statement contains a UNION, INTERSECT or EXCEPT operator.',
+            1,
+            15,
+          );
+        return orderBy(binder, [item], body.scope);
+      }
+      const column = body.columns[position - 1];
+      if (!column)
+        throw new SqlError(
+          108,
+          `The ORDER BY position number ${position} is out of range of the number of items in the select list.`,
+          1,
+          15,
+        );
+      return `${position}${item.desc ? ' DESC' : ''}${column.nullable ? (item.desc ? ' NULLS LAST' : ' NULLS FIRST') : ''}`;
+    })
+    .join(', ');
+}
+
+function orderPosition(e: Expr, body: BoundBody): number | null {
+  if (e.k === 'literal' && e.type === 'int') return Number(e.v);
+  if (e.k !== 'column' || e.name.length !== 1) return null;
+  const at = body.columns.findIndex((c) => same(c.name, e.name[0]!));
+  return at < 0 ? null : at + 1;
+}
+
+export function bindBody(binder: Binder, body: Body, outer: Scope): BoundBody {
+  if (body.k === 'set') return setOperation(binder, body, outer);
+  if (body.k === 'values') return values(binder, body.rows, outer);
+  return select(binder, body, outer);
+}
+
+function values(binder: Binder, rows: readonly (readonly Expr[])[], outer: Scope): BoundBody {
+  const bound = rows.map((row) => row.map((e) => binder.scalar(e, outer)));
+  const width = bound[0]?.length ?? 0;
+  if (bound.some((r) => r.length !== width))
+    throw new SqlError(
+      10709,
+      'The number of columns for each row in a table value constructor must be the same.',
+    );
+  const columns = Array.from({ length: width }, (_, i) => {
+    const cells = bound.map((r) => r[i]!);
+    return { ...unify(cells), nullable: cells.some((c) => c.nullable) };
+  });
+  const sql = `VALUES ${bound.map((_, r) => `(${columns.map((c) => c.values[r]).join(',')})`).join(',')}`;
+  return {
+    sql,
+    columns: columns.map((c) => ({
+      name: '',
+      type: c.type,
+      nullable: c.nullable,
+      collation: c.collation,
+      identity: false,
+    })),
+    scope: null,
+    items: [],
+    limit: '',
+  };
+}
+
+function setOperation(binder: Binder, body: Extract<Body, { k: 'set' }>, outer: Scope): BoundBody {
+  const [l, r] = [bindBody(binder, body.l, outer), bindBody(binder, body.r, outer)];
+  if (l.columns.length !== r.columns.length) {
+    throw new SqlError(
+      205,
+      'All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of expressions in their target lists.',
+    );
+  }
+  const columns = l.columns.map((a, i): QueryColumn => {
+    const b = r.columns[i]!;
+    const { type, collation } = unify([
+      { ...a, sql: '' },
+      { ...b, sql: '' },
+    ]);
+    return { name: a.name, type, nullable: a.nullable || b.nullable, collation, identity: false };
+  });
+  const sql = `(${retyped(l, columns)}) ${body.op} (${retyped(r, columns)})`;
+  return { sql, columns, scope: null, items: [], limit: '' };
+}
+
+function retyped(body: BoundBody, to: readonly QueryColumn[]): string {
+  const sql = `${body.sql}${body.limit}`;
+  const isSame = body.columns.every(
+    (c, i) => JSON.stringify(c.type) === JSON.stringify(to[i]!.type) && !c.untypedNull,
+  );
+  if (isSame) return sql;
+  const list = body.columns.map(
+    (c, i) => convert({ ...c, sql: `_q._c${i + 1}` }, to[i]!.type, { implicit: true }).sql,
+  );
+  return `SELECT ${list.join(',')} FROM (${sql}) AS _q(${list.map((_, i) => `_c${i + 1}`).join(',')})`;
+}
+
+function select(binder: Binder, body: Extract<Body, { k: 'select' }>, outer: Scope): BoundBody {
+  const scope = new Scope(outer);
+  const from = body.from ? ` FROM ${bindSource(binder, body.from, scope)}` : '';
+  const { list, columns, items } = selectList(binder, body.items, scope);
+  const where = body.where ? ` WHERE ${binder.predicate(body.where, scope)}` : '';
+  const group =
+    body.group.length > 0 ? ` GROUP BY ${body.group.map((g) => binder.scalar(g, scope).sql).join(',')}` : '';
+  const having = body.having ? ` HAVING ${binder.predicate(body.having, scope)}` : '';
+  const shownList = body.distinct
+    ? list.map((item) => ordered(item.value) + item.as)
+    : list.map((item) => item.value.sql + item.as);
+  const sql = `SELECT ${body.distinct ? 'DISTINCT ' : ''}${shownList.join(', ')}${from}${where}${group}${having}`;
+  let limit = '';
+  if (body.top) {
+    const count = `(${convert(binder.scalar(body.top.count, outer), { name: 'bigint' }).sql})`;
+    limit = body.top.ties ? ` FETCH FIRST ${count} ROWS WITH TIES` : ` LIMIT ${count}`;
+  }
+  return { sql, columns, scope, items, limit };
+}
+
+interface ListItem {
+  readonly value: Bound;
+  readonly as: string;
+}
+
+/** A SELECT or OUTPUT list: stars spread out, every item typed and named. */
+export function selectList(
+  binder: Binder,
+  selected: readonly SelectItem[],
+  scope: Scope,
+): { list: ListItem[]; columns: QueryColumn[]; items: Expr[] } {
+  const list: ListItem[] = [];
+  const columns: QueryColumn[] = [];
+  const items: Expr[] = [];
+  const add = (value: Bound, name: string, e: Expr): void => {
+    list.push({
+      value: value.untypedNull ? { ...value, sql: 'NULL::int' } : value,
+      as: name ? ` AS ${quote(name)}` : '',
+    });
+    columns.push({
+      name,
+      type: value.type,
+      nullable: value.nullable,
+      collation: value.collation,
+      identity: value.identity === true,
+      ...(value.untypedNull && { untypedNull: true }),
+    });
+    items.push(e);
+  };
+  for (const item of selected) {
+    if (item.e.k === 'star') {
+      for (const column of starColumns(item.e.name, scope)) add(column, column.name, item.e);
+      continue;
+    }
+    const value = binder.scalar(item.e, scope);
+    const name =
+      item.alias ?? (item.e.k === 'column' ? ((value as ScopeColumn).name ?? item.e.name.at(-1)!) : '');
+    add(value, name, item.e);
+  }
+  return { list, columns, items };
+}
+
+function starColumns(name: readonly string[], scope: Scope): readonly ScopeColumn[] {
+  if (name.length === 0) {
+    if (scope.sources.length === 0) throw new SqlError(263, 'Must specify table to select from.');
+    return scope.sources.flatMap((s) => s.columns);
+  }
+  const source = scope.source(name.at(-1)!);
+  if (!source) throw errors.prefix(name.join('.'));
+  return source.columns;
+}
+
+/** The columns of a table as CREATE TABLE … (SELECT INTO) needs them. Throws 1038 for an unnamed one. */
+export function namedColumns(columns: readonly QueryColumn[]): readonly (QueryColumn & { type: SqlType })[] {
+  for (const column of columns) {
+    if (!column.name)
+      throw new SqlError(
+        1038,
+        'An object or column name is missing or empty. For SELECT INTO statements, verify each column has a name.',
+        5,
+        15,
+      );
+  }
+  return columns.map((c) =>
+    c.untypedNull
+      ? { ...c, type: INT }
+      : category(c.type) === 'string' && c.type.name === 'sysname'
+        ? { ...c, type: nvarchar(128) }
+        : c,
+  );
+}

@@ -1,0 +1,249 @@
+// Runs one statement: translated, guarded by a savepoint where only the statement may be undone, its rows sent to the client.
+import type { ColumnMetadata, ResultSink, SqlType, Value } from '../session.ts';
+import type { Body, Expr, Query, SelectItem, Statement } from './ast.ts';
+import { type BoundChange, bindDelete, bindInsert, bindUpdate } from './change.ts';
+import { convert } from './convert.ts';
+import * as define from './define.ts';
+import { errors, fromPostgres, SqlError } from './errors.ts';
+import type { Binder, BoundQuery, QueryColumn } from './expression.ts';
+import { momentOut } from './moment.ts';
+import { namedColumns, newBinder } from './query.ts';
+import { quote, reference, Scope, shown } from './scope.ts';
+import type { Frame, State } from './state.ts';
+
+/** Errors that end the batch and the transaction even with XACT_ABORT OFF: failed conversions, a deadlock. */
+const BATCH_ABORTING = new Set([235, 241, 242, 244, 245, 248, 295, 517, 1205, 3960, 8114, 8169]);
+/** Errors that end the batch but leave the transaction. */
+const SCOPE_ABORTING = new Set([207, 208, 209, 4104]);
+
+export interface Running {
+  readonly state: State;
+  readonly frame: Frame;
+  readonly sink: ResultSink;
+  readonly cancel: AbortSignal;
+  /** How many TRY blocks surround the statement. */
+  tries: number;
+}
+
+export class EndOfBatch extends Error {}
+
+/** Runs `work`; a failure leaves the transaction as SQL Server would. Throws SqlError, with `line` unset, or Cancelled. */
+export async function guarded<T>(run: Running, verb: string, work: () => Promise<T>): Promise<T> {
+  const { state, sink } = run;
+  const { transaction } = state;
+  await state.applyTimeout();
+  const savepoint = transaction.live && !state.xactAbort;
+  if (savepoint) await state.connection.script('SAVEPOINT _statement');
+  try {
+    const result = await work();
+    if (savepoint && transaction.live) await state.connection.script('RELEASE SAVEPOINT _statement');
+    return result;
+  } catch (thrown) {
+    const error = fromPostgres(thrown, {
+      database: state.database,
+      verb,
+      key: (s, t, c) => state.key(s, t, c),
+    });
+    const isSql = error instanceof SqlError;
+    if (state.xactAbort || (isSql && BATCH_ABORTING.has(error.number)))
+      await transaction.fail(sink, run.tries > 0 && isSql);
+    else if (savepoint && transaction.live)
+      await state.connection.script('ROLLBACK TO SAVEPOINT _statement; RELEASE SAVEPOINT _statement');
+    throw error;
+  }
+}
+
+/** Whether the rest of the batch is given up after `error`, outside of TRY. */
+export function endsBatch(error: SqlError, xactAbort: boolean): boolean {
+  return (
+    xactAbort || BATCH_ABORTING.has(error.number) || SCOPE_ABORTING.has(error.number) || error.class >= 20
+  );
+}
+
+export async function translated<T>(
+  run: Running,
+  make: (binder: Binder) => T,
+): Promise<{ made: T; binder: Binder }> {
+  return run.state.translate(() => {
+    const binder = newBinder(run.state.surroundings(run.frame));
+    return { made: make(binder), binder };
+  });
+}
+
+export function parametersOf(run: Running, binder: Binder): Value[] {
+  return binder.parameters.map((p) => run.state.value(p, run.frame));
+}
+
+/** Runs a bound query and hands its rows over, in the seam's text. */
+async function stream(
+  run: Running,
+  binder: Binder,
+  sql: string,
+  columns: readonly QueryColumn[],
+  take: (row: Value[]) => undefined | Promise<void>,
+): Promise<number> {
+  const moments = columns.flatMap((c, i) => (c.type.name === 'datetimeoffset' ? [i] : []));
+  return run.state.connection.run(sql, parametersOf(run, binder), (row) => {
+    for (const i of moments) row[i] = momentOut(row[i] ?? null);
+    return take(row);
+  });
+}
+
+function metadata(columns: readonly QueryColumn[]): ColumnMetadata[] {
+  return columns.map((c) => ({
+    name: c.name,
+    type: c.type,
+    nullable: c.nullable,
+    ...(c.identity && { identity: true }),
+  }));
+}
+
+async function send(run: Running, binder: Binder, bound: BoundQuery): Promise<number> {
+  await run.sink.columns(metadata(bound.columns));
+  return stream(run, binder, bound.sql, bound.columns, (row) => run.sink.row(row));
+}
+
+export function finish(run: Running, count: number | null): void {
+  run.state.rowcount = count ?? 0;
+  run.sink.done(run.state.nocount ? null : count);
+}
+
+export async function runQuery(run: Running, query: Query): Promise<void> {
+  const first = leftmost(query.body);
+  if (first?.into) return selectInto(run, query, first.into);
+  const names = first?.items.map((i) => i.variable) ?? [];
+  if (names.some((n) => n !== null)) return assignVariables(run, query, names);
+  const count = await guarded(run, 'SELECT', async () => {
+    const { made, binder } = await translated(run, (b) => b.query(query, null));
+    return send(run, binder, made);
+  });
+  finish(run, count);
+}
+
+function leftmost(body: Body): Extract<Body, { k: 'select' }> | null {
+  if (body.k === 'set') return leftmost(body.l);
+  return body.k === 'select' ? body : null;
+}
+
+async function assignVariables(run: Running, query: Query, names: readonly (string | null)[]): Promise<void> {
+  if (names.includes(null)) {
+    throw new SqlError(
+      141,
+      'A SELECT statement that assigns a value to a variable must not be combined with data-retrieval operations.',
+      1,
+      15,
+    );
+  }
+  const body = query.body as Extract<Body, { k: 'select' }>;
+  const items = body.items.map(
+    (item): SelectItem => ({
+      ...item,
+      e: { k: 'cast', e: item.e, type: variable(run, item.variable!).type, style: null, attempt: false },
+    }),
+  );
+  let last: Value[] | undefined;
+  run.state.rowcount = await guarded(run, 'SELECT', async () => {
+    const { made, binder } = await translated(run, (b) =>
+      b.query({ ...query, body: { ...body, items } }, null),
+    );
+    return stream(run, binder, made.sql, made.columns, (row) => {
+      last = row;
+      return undefined;
+    });
+  });
+  if (last) for (const [i, name] of names.entries()) variable(run, name!).value = last[i] ?? null;
+}
+
+export function variable(run: Running, name: string): { type: SqlType; value: Value } {
+  const found = run.frame.variables.get(name.toLowerCase());
+  if (!found) throw errors.undeclared(name);
+  return found;
+}
+
+async function selectInto(run: Running, query: Query, into: readonly string[]): Promise<void> {
+  const count = await guarded(run, 'INSERT', async () => {
+    writable(run);
+    const { made, binder } = await translated(run, (b) => b.query(query, null));
+    const { table, sql } = define.tableOf(define.schemaOf(into), into.at(-1)!, namedColumns(made.columns));
+    await run.state.connection.script(sql);
+    const list = table.columns.map((c) => quote(c.name)).join(',');
+    return stream(run, binder, `INSERT INTO ${reference(table)} (${list}) ${made.sql}`, [], () => undefined);
+  });
+  run.state.defined();
+  finish(run, count);
+}
+
+export function writable(run: Running): void {
+  if (run.state.transaction.doomed) throw errors.doomed();
+}
+
+export async function runChange(
+  run: Running,
+  change: Extract<Statement, { k: 'insert' | 'update' | 'delete' }>,
+): Promise<void> {
+  const verb = change.k.toUpperCase();
+  const bind = (binder: Binder): BoundChange => {
+    if (change.k === 'insert') return bindInsert(binder, change);
+    return change.k === 'update' ? bindUpdate(binder, change) : bindDelete(binder, change);
+  };
+  const count = await guarded(run, verb, async () => {
+    writable(run);
+    const { made, binder } = await translated(run, bind);
+    if (made.columns) return send(run, binder, { sql: made.sql, columns: made.columns });
+    return stream(run, binder, made.sql, [], (row) => {
+      if (made.identities) run.state.identity = row[0] ?? null;
+      return undefined;
+    });
+  });
+  finish(run, count);
+}
+
+/** A definition: one script of PostgreSQL statements, undone as one. */
+export async function runDefinition(run: Running, make: (binder: Binder) => string): Promise<void> {
+  await guarded(run, 'ALTER TABLE', async () => {
+    writable(run);
+    const { made, binder } = await translated(run, make);
+    if (binder.parameters.length > 0) throw errors.undeclared('a variable in a definition');
+    if (made) await run.state.connection.script(made);
+  });
+  run.state.defined();
+  finish(run, null);
+}
+
+export async function runTruncate(run: Running, name: readonly string[]): Promise<void> {
+  await guarded(run, 'TRUNCATE', async () => {
+    writable(run);
+    const { made } = await translated(run, (b) => b.around.table(name));
+    try {
+      await run.state.connection.script(`TRUNCATE ${reference(made)} RESTART IDENTITY`);
+    } catch (error) {
+      if ((error as { code?: string }).code !== '0A000') throw error;
+      throw new SqlError(
+        4712,
+        `Cannot truncate table '${shown(made)}' because it is being referenced by a FOREIGN KEY constraint.`,
+      );
+    }
+  });
+  finish(run, null);
+}
+
+/** The value of an expression in the given type, or in its own. */
+export async function evaluate(run: Running, e: Expr, type: SqlType | null): Promise<Value> {
+  return guarded(run, 'SELECT', async () => {
+    const { made, binder } = await translated(run, (b) => {
+      const bound = b.scalar(e, new Scope(null));
+      return type ? convert(bound, type) : bound;
+    });
+    const [row] = await run.state.connection.rows(`SELECT ${made.sql}`, parametersOf(run, binder));
+    const value = row?.[0] ?? null;
+    return made.type.name === 'datetimeoffset' ? momentOut(value) : value;
+  });
+}
+
+export async function test(run: Running, e: Expr): Promise<boolean> {
+  return guarded(run, 'SELECT', async () => {
+    const { made, binder } = await translated(run, (b) => b.predicate(e, new Scope(null)));
+    const [row] = await run.state.connection.rows(`SELECT ${made}`, parametersOf(run, binder));
+    return row?.[0] === 't';
+  });
+}

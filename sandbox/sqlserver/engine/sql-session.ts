@@ -1,0 +1,150 @@
+// One session of the stand-in: what the wire calls. Errors go to the sink; a promise fails only with the connection.
+import type { BulkTarget, Parameter, ResultSink, SqlSession, Value } from '../session.ts';
+import type { Statement } from './ast.ts';
+import { loadBulk } from './bulk.ts';
+import { Cancelled, fromPostgres, SqlError } from './errors.ts';
+import { runStatements } from './interpreter.ts';
+import { parseBatch } from './parse-batch.ts';
+import { EndOfBatch, finish, type Running } from './run.ts';
+import { quote } from './scope.ts';
+import type { Frame, State } from './state.ts';
+
+/** SQL Server's codes 1 to 5. */
+const ISOLATION = ['', 'READ UNCOMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE', 'SNAPSHOT'];
+
+const PARSED_LIMIT = 500;
+const parsed = new Map<string, Statement[]>();
+
+/** Parsing is remembered by text: applications send the same batches again and again. */
+function parse(sql: string): Statement[] {
+  const known = parsed.get(sql);
+  if (known) return known;
+  const statements = parseBatch(sql);
+  if (parsed.size >= PARSED_LIMIT) parsed.delete(parsed.keys().next().value!);
+  if (sql.length < 65_536) parsed.set(sql, statements);
+  return statements;
+}
+
+export class Session implements SqlSession {
+  private readonly state: State;
+  private readonly cancelStatement: (pid: number) => Promise<void>;
+
+  constructor(state: State, cancelStatement: (pid: number) => Promise<void>) {
+    this.state = state;
+    this.cancelStatement = cancelStatement;
+  }
+
+  async execute(
+    sql: string,
+    parameters: readonly Parameter[],
+    sink: ResultSink,
+    cancel: AbortSignal,
+  ): Promise<void> {
+    const frame: Frame = { variables: new Map(), tables: new Set() };
+    for (const p of parameters) frame.variables.set(p.name.toLowerCase(), { type: p.type, value: p.value });
+    await this.batch({ state: this.state, frame, sink, cancel, tries: 0 }, () => parse(sql));
+    for (const p of parameters) {
+      const now = frame.variables.get(p.name.toLowerCase());
+      if (p.output && now) sink.output({ ...p, value: now.value });
+    }
+  }
+
+  private async batch(run: Running, statements: () => Statement[]): Promise<void> {
+    let cancelling: Promise<void> | undefined;
+    const cancelled = (): void => {
+      cancelling = this.cancelStatement(this.state.connection.pid);
+    };
+    run.cancel.addEventListener('abort', cancelled, { once: true });
+    try {
+      await runStatements(run, statements());
+    } catch (error) {
+      await this.failed(run, error);
+    } finally {
+      run.cancel.removeEventListener('abort', cancelled);
+      await cancelling;
+    }
+    await this.endOfBatch(run);
+  }
+
+  private async failed(run: Running, error: unknown): Promise<void> {
+    if (error instanceof EndOfBatch) return;
+    if (error instanceof Cancelled) {
+      if (this.state.xactAbort) await this.state.transaction.fail(run.sink, false);
+      return;
+    }
+    const shown =
+      error instanceof SqlError
+        ? error
+        : fromPostgres(error, { database: this.state.database, verb: '', key: () => undefined });
+    if (!(shown instanceof SqlError)) return;
+    this.state.error = shown.number;
+    run.sink.error(shown.sqlMessage);
+    run.sink.done(null);
+  }
+
+  private async endOfBatch(run: Running): Promise<void> {
+    const { state } = this;
+    if (state.transaction.doomed) {
+      run.sink.error(
+        new SqlError(
+          3998,
+          'Uncommittable transaction is detected at the end of the batch. The transaction is rolled back.',
+        ).sqlMessage,
+      );
+      await state.transaction.fail(run.sink, false);
+    }
+    for (const table of run.frame.tables) {
+      await state.connection.script(`DROP TABLE IF EXISTS pg_temp.${quote(table)}`);
+      state.defined();
+    }
+  }
+
+  async bulk(
+    target: BulkTarget,
+    rows: AsyncIterable<readonly (readonly Value[])[]>,
+    sink: ResultSink,
+  ): Promise<void> {
+    const frame: Frame = { variables: new Map(), tables: new Set() };
+    const run: Running = { state: this.state, frame, sink, cancel: new AbortController().signal, tries: 0 };
+    try {
+      finish(run, await loadBulk(run, target, rows));
+    } catch (error) {
+      // The wire goes on only when the client's rows are read.
+      for await (const chunk of rows) void chunk;
+      await this.failed(run, error);
+    }
+  }
+
+  async transaction(
+    request: { kind: 'begin' | 'commit' | 'rollback' | 'save'; name: string; isolation: number },
+    sink: ResultSink,
+  ): Promise<void> {
+    const { transaction } = this.state;
+    try {
+      if (request.isolation > 0) transaction.setIsolation(ISOLATION[request.isolation] ?? '');
+      if (request.kind === 'begin') await transaction.begin(sink);
+      else if (request.kind === 'commit') await transaction.commit(sink);
+      else if (request.kind === 'rollback') await transaction.rollback(sink, request.name || null);
+      else await transaction.save(request.name);
+    } catch (thrown) {
+      const error = fromPostgres(thrown, {
+        database: this.state.database,
+        verb: 'COMMIT',
+        key: (s, t, c) => this.state.key(s, t, c),
+      });
+      if (!(error instanceof SqlError)) throw error;
+      sink.error(error.sqlMessage);
+    }
+  }
+
+  async reset(): Promise<void> {
+    const { state } = this;
+    if (state.transaction.live) await state.connection.script('ROLLBACK');
+    await state.connection.script('DISCARD TEMP; SELECT pg_advisory_unlock_all()');
+    state.reset();
+  }
+
+  async close(): Promise<void> {
+    await this.state.connection.close();
+  }
+}
