@@ -107,3 +107,13 @@ export async function describeTables(
   ]);
   return rows.map(({ description }) => description);
 }
+
+/** `schema.table` of every table that can be published. @throws the driver's errors. */
+export async function listTables(client: ClientBase): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(`
+    SELECT n.nspname || '.' || c.relname AS name
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    ORDER BY 1`);
+  return rows.map(({ name }) => name);
+}

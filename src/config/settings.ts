@@ -76,6 +76,10 @@ export const settingsSchema = z.strictObject({
   schemas: z.string().min(1).default('../schemas'),
   /** Folder of mappings, relative to the configuration file. */
   mappings: z.string().min(1).default('../mappings'),
+  /** What a record's versions must be to each other; BACKWARD_TRANSITIVE: the newest reads whatever older ones queued. */
+  compatibility: z
+    .enum(['NONE', 'BACKWARD', 'BACKWARD_TRANSITIVE', 'FORWARD', 'FORWARD_TRANSITIVE', 'FULL', 'FULL_TRANSITIVE'])
+    .default('BACKWARD_TRANSITIVE'),
   lane: lane.prefault({}),
   retry: retry.prefault({}),
   shutdown: shutdown.prefault({}),

@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+// The command line: one file a command; this one only puts them together.
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { addCheck } from './check.ts';
+import { exitCodes } from './context.ts';
+import { addGenerate } from './generate.ts';
+import { addInit } from './init.ts';
+import { addRun } from './run.ts';
+import { addStatus } from './status.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const program = new Command('walbridge')
+  .description('Change data capture from PostgreSQL to SQL Server: exactly once, transactions whole.')
+  .version(version)
+  .option(
+    '-c, --config <file>',
+    'configuration file',
+    process.env.WALBRIDGE_CONFIG ?? 'config/walbridge.yaml',
+  )
+  .showHelpAfterError()
+  .exitOverride();
+for (const add of [addRun, addInit, addCheck, addGenerate, addStatus]) add(program);
+for (const command of program.commands) command.exitOverride();
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.badInput;
+}

@@ -1,0 +1,68 @@
+// `walbridge status`: a line a lane, once or again and again.
+import { setTimeout as pause } from 'node:timers/promises';
+import Table from 'cli-table3';
+import type { Command } from 'commander';
+import { readStatus, type Status } from '../daemon/status.ts';
+import { exitCodes, type GlobalOptions, quietLog, runCommand, settingsOf } from './context.ts';
+
+const WATCH_MS = 2000;
+
+export function addStatus(program: Command): void {
+  program
+    .command('status')
+    .description('where each lane stands: watermark, lag, queue, last error')
+    .option('--json', 'print JSON, one line a reading', false)
+    .option('--watch', `print again every ${WATCH_MS / 1000} seconds until Ctrl-C`, false)
+    .action(({ json, watch }: { json: boolean; watch: boolean }, command: Command) =>
+      runCommand(async () => {
+        const settings = settingsOf(command.optsWithGlobals<GlobalOptions>());
+        const log = quietLog(settings, 'status');
+        for (;;) {
+          const status = await readStatus(settings, log);
+          process.stdout.write(
+            json ? `${JSON.stringify(status)}\n` : `${watch ? '\x1b[2J\x1b[H' : ''}${formatStatus(status)}\n`,
+          );
+          if (!watch) return isHealthy(status) ? exitCodes.done : exitCodes.failed;
+          await pause(WATCH_MS);
+        }
+      }),
+    );
+}
+
+/** Everything could be asked, somebody reads the slot, no lane is halted. */
+function isHealthy(status: Status): boolean {
+  return (
+    status.problems.length === 0 &&
+    status.slot?.isActive === true &&
+    status.lanes.every(({ trouble }) => trouble?.state !== 'halted')
+  );
+}
+
+export function formatStatus(status: Status): string {
+  const table = new Table({
+    head: ['lane', 'watermark', 'committed at', 'lag bytes', 'lag s', 'queued', 'trouble'],
+    style: { head: [], border: [] },
+    wordWrap: true,
+  });
+  for (const lane of status.lanes) {
+    const trouble =
+      lane.trouble === null
+        ? ''
+        : `${lane.trouble.state} ${lane.trouble.code} since ${lane.trouble.at}: ${lane.trouble.what}`;
+    table.push([
+      lane.lane,
+      lane.watermark ?? '-',
+      lane.committedAt ?? '-',
+      lane.lagBytes ?? '?',
+      lane.lagSeconds === null ? '?' : lane.lagSeconds.toFixed(1),
+      lane.queued ?? '?',
+      trouble,
+    ]);
+  }
+  const { slot } = status;
+  const held =
+    slot === null
+      ? 'slot: unknown'
+      : `slot: ${slot.isActive ? 'read' : 'not read by anybody'}, holds ${slot.retainedBytes} bytes of WAL, ${slot.walStatus ?? 'nothing reserved'}`;
+  return [table.toString(), held, ...status.problems].join('\n');
+}
