@@ -89,7 +89,8 @@ async function readColumns(
   // A type's base is the one whose user_type_id is its system_type_id; CLR types have none.
   const { rows } = await session.batch<ColumnRow>(
     `SELECT s.name AS schema_name, t.name AS table_name, t.temporal_type, c.name, b.name AS base_type, y.name AS type_name,
-  c.max_length, c.precision, c.scale, c.is_nullable, c.is_identity, c.is_computed, c.generated_always_type,
+  c.max_length, c.precision, c.scale, c.is_nullable, c.is_identity, c.is_computed,
+  COLUMNPROPERTY(t.object_id, c.name, 'GeneratedAlwaysType') AS generated_always_type,
   c.default_object_id, c.collation_name
 FROM sys.tables AS t
 JOIN sys.schemas AS s ON s.schema_id = t.schema_id

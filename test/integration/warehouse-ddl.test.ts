@@ -153,10 +153,13 @@ describe('the catalog', () => {
     await warehouse.batch(`CREATE TABLE crm.parents (
   id int NOT NULL CONSTRAINT PK_parents PRIMARY KEY,
   email nvarchar(100) NOT NULL CONSTRAINT UQ_parents UNIQUE,
-  boss int NULL CONSTRAINT FK_boss REFERENCES crm.parents (id),
+  boss int NULL,
   kind int NOT NULL DEFAULT 1,
   row_no int IDENTITY(1,1) NOT NULL
 )`);
+    await warehouse.batch(
+      'ALTER TABLE crm.parents ADD CONSTRAINT FK_boss FOREIGN KEY (boss) REFERENCES crm.parents (id)',
+    );
     await warehouse.batch(`CREATE TABLE crm.children (
   id int NOT NULL CONSTRAINT PK_children PRIMARY KEY,
   parent_id int NOT NULL CONSTRAINT FK_parent REFERENCES crm.parents (id) ON DELETE CASCADE
