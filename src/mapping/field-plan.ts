@@ -198,7 +198,7 @@ function planReplacement(
 }
 
 /** A text of the mapping itself (a constant, a misfit's value) as its field's value. */
-export function decodeLiteral(text: string, field: SchemaField): CanonicalValue | Misfit | Unmappable {
+function decodeLiteral(text: string, field: SchemaField): CanonicalValue | Misfit | Unmappable {
   const decode = pgTextDecoder(naturalPgType(field.type), field.type);
   const plain = field.type.kind === 'boolean' ? toBoolean(text) : text;
   if (typeof plain !== 'string') return plain;

@@ -10,7 +10,7 @@ import type { YamlPath } from './yaml-text.ts';
 /** The type of a text that may be read as whatever the field needs: constants, lookups, JSON values. */
 export type StepType = PgType | 'any';
 
-export type TextStep = (text: string | null) => string | null | Unmappable;
+type TextStep = (text: string | null) => string | null | Unmappable;
 
 export interface TransformProblem {
   readonly path: YamlPath;

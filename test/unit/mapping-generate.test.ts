@@ -1,0 +1,174 @@
+// Generated mappings: valid by the project's own checks, with a comment wherever a person must decide.
+import { describe, expect, it } from 'vitest';
+import { parseSchemaFile } from '../../src/canonical/schema-parse.ts';
+import type { TableDescription } from '../../src/change/table-description.ts';
+import { checkSource } from '../../src/mapping/check-source.ts';
+import { parseMappings } from '../../src/mapping/compile.ts';
+import { formatSqlType } from '../../src/mapping/default-type.ts';
+import { formatMappingFinding } from '../../src/mapping/finding.ts';
+import { generateMapping } from '../../src/mapping/generate.ts';
+import { table } from './mapping-tables.ts';
+
+function generated(source: TableDescription) {
+  const { schemaPath, schemaText, mappingPath, mappingText } = generateMapping(source);
+  const schema = parseSchemaFile({ path: schemaPath, text: schemaText }, []);
+  const { mappings, findings } = parseMappings(
+    [{ path: mappingPath, text: mappingText }],
+    schema === null ? [] : [schema],
+  );
+  const all = [...findings, ...mappings.flatMap((mapping) => checkSource(mapping, source))];
+  return {
+    text: mappingText,
+    schemaPath,
+    mappingPath,
+    mapping: mappings[0],
+    findings: all.map(formatMappingFinding),
+  };
+}
+
+/** The generated target type of each column. */
+function types(source: TableDescription): Record<string, string> {
+  const columns = generated(source).mapping?.target.columns ?? [];
+  return Object.fromEntries(columns.map(({ field, type }) => [field, formatSqlType(type)]));
+}
+
+describe('generate', () => {
+  it('gives every PostgreSQL type its target type', () => {
+    const source = table('every', {
+      id: 'int8!',
+      b: 'bool',
+      i2: 'int2',
+      i4: 'int4',
+      f4: 'float4',
+      f8: 'float8',
+      n: 'numeric(18,2)',
+      free: 'numeric',
+      wide: 'numeric(60,20)',
+      d: 'date',
+      t: 'time',
+      ts: 'timestamp',
+      tz: 'timestamptz',
+      x: 'text',
+      v: 'varchar(40)',
+      long: 'varchar(5000)',
+      c: 'bpchar(3)',
+      e: 'enum(sad|glad)',
+      u: 'uuid',
+      j: 'json',
+      jb: 'jsonb',
+      a: 'int4[]',
+      by: 'bytea',
+      iv: 'interval',
+      ip: 'inet',
+      r: 'int4range',
+      ts_v: 'tsvector',
+      xm: 'xml',
+      p: 'point',
+      m: 'money',
+    });
+    expect(generated(source).findings).toEqual([
+      expect.stringMatching(
+        /^WB4007 every.yaml:\d+:\d+ warning: found decimal\(38,20\) for numeric\(60,20\)/,
+      ),
+    ]);
+    expect(types(source)).toEqual({
+      id: 'bigint',
+      b: 'bit',
+      i2: 'smallint',
+      i4: 'int',
+      f4: 'real',
+      f8: 'float',
+      n: 'decimal(18,2)',
+      free: 'decimal(38,10)',
+      wide: 'decimal(38,20)',
+      d: 'date',
+      t: 'time(6)',
+      ts: 'datetime2(6)',
+      tz: 'datetimeoffset(6)',
+      x: 'nvarchar(max)',
+      v: 'nvarchar(40)',
+      long: 'nvarchar(max)',
+      c: 'nvarchar(3)',
+      e: 'nvarchar(63)',
+      u: 'uniqueidentifier',
+      j: 'nvarchar(max)',
+      jb: 'nvarchar(max)',
+      a: 'nvarchar(max)',
+      by: 'varbinary(max)',
+      iv: 'nvarchar(max)',
+      ip: 'nvarchar(max)',
+      r: 'nvarchar(max)',
+      ts_v: 'nvarchar(max)',
+      xm: 'nvarchar(max)',
+      p: 'nvarchar(max)',
+      m: 'nvarchar(max)',
+    });
+  });
+
+  it('asks where a person must decide', () => {
+    const { text } = generated(table('t', { id: 'int8!', free: 'numeric', mood: 'enum(sad|glad)' }));
+    expect(text).toMatch(
+      /# numeric without precision: decimal\(38,10\) is a guess.*\n {2}# Decide: .*\n {2}free: free/,
+    );
+    expect(text).toMatch(/# Enum mood: .*\n {2}# Decide: .*\n {2}mood: mood/);
+  });
+
+  it('limits text keys to the 900 bytes of an index', () => {
+    const one = table('t', { id: 'text!' });
+    expect(generated(one).findings).toEqual([]);
+    expect(types(one)).toEqual({ id: 'nvarchar(450)' });
+    expect(generated(one).text).toMatch(/BIN2.*\n {2}id: /);
+    const three = table('t', { a: 'text!', b: 'varchar(20)!', c: 'int8!' }, { primaryKey: ['a', 'b', 'c'] });
+    expect(generated(three).findings).toEqual([]);
+    expect(types(three)).toEqual({ a: 'nvarchar(220)', b: 'nvarchar(20)', c: 'bigint' });
+  });
+
+  it('says what a table without a primary key lacks', () => {
+    const none = table('t', { a: 'int4' }, { primaryKey: null });
+    expect(generated(none).text).toContain('# Decide: give the table a primary key');
+    expect(generated(none).findings).toEqual([expect.stringMatching(/^WB4008 /)]);
+    const unique = table(
+      't',
+      { a: 'int4!' },
+      { primaryKey: null, uniqueKeys: [{ name: 'T_a', columns: ['a'], notNull: true, deferrable: false }] },
+    );
+    expect(generated(unique).text).toContain('ALTER TABLE public.t REPLICA IDENTITY USING INDEX "T_a";');
+    const mended = { ...unique, replicaIdentity: 'index' as const, replicaIdentityColumns: ['a'] };
+    expect(generated(mended).findings).toEqual([]);
+  });
+
+  it('makes names that Avro and YAML read as they are', () => {
+    const source = table('Größe 1', {
+      id: 'int8!',
+      'order-no': 'text',
+      order_no: 'text',
+      '1st': 'text',
+      no: 'text',
+      'a: b': 'text',
+    });
+    const { findings, mapping, schemaPath, mappingPath } = generated(source);
+    expect(findings).toEqual([]);
+    expect(schemaPath).toBe('crm/Gr__e_1/1.0.0.avsc');
+    expect(mappingPath).toBe('Gr__e_1.yaml');
+    expect(mapping?.source.table).toBe('Größe 1');
+    expect(mapping?.plan.fields.map(({ field, inputs }) => [field.name, inputs[0]])).toEqual([
+      ['id', 'id'],
+      ['order_no', 'order-no'],
+      ['order_no_2', 'order_no'],
+      ['_1st', '1st'],
+      ['no', 'no'],
+      ['a__b', 'a: b'],
+    ]);
+  });
+
+  it('leaves out generated columns, and says so', () => {
+    const source = table('t', { id: 'int8!', sum: 'int4' });
+    const columns = source.columns.map((each) =>
+      each.name === 'sum' ? { ...each, generated: 'stored' as const } : each,
+    );
+    const { text, mapping, findings } = generated({ ...source, columns });
+    expect(findings).toEqual([]);
+    expect(mapping?.target.columns.map(({ name }) => name)).toEqual(['id']);
+    expect(text).toContain('# sum is generated (stored)');
+  });
+});
