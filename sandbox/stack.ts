@@ -1,10 +1,9 @@
 // The whole sandbox: PostgreSQL (CRM and queue), the stand-in for SQL Server on the same PostgreSQL, and Redis where there is one.
 // Everything ends with the process that started it, however that ends.
-import { existsSync } from 'node:fs';
 import { createCrm, createQueue, createWarehouse, type SandboxAddress } from './address.ts';
 import { withClient } from './crm/crm.ts';
 import { type SeedOptions, seedCrm } from './crm/seed.ts';
-import { type PostgresAddress, type PostgresServer, startPostgres } from './postgres.ts';
+import { type PostgresServer, startPostgres } from './postgres.ts';
 import { type RedisServer, startRedis } from './redis.ts';
 
 export interface ServerOptions {
@@ -31,21 +30,20 @@ export interface Sandbox extends SandboxServers {
 /** Servers without any database of ours: `createCrm`, `createQueue` and `createWarehouse` of address.ts make them. */
 export async function startServers(options: ServerOptions = {}): Promise<SandboxServers> {
   // The stand-in's modules load while the servers start.
-  const [postgres, redis, startStandIn] = await Promise.all([
+  const [postgres, redis, standInModule] = await Promise.all([
     startPostgres(),
     options.redis
       ? startRedis({ install: options.redis === 'install' })
       : { missing: 'Redis was not asked for.' },
-    options.sqlServer === undefined ? loadStandIn() : undefined,
+    options.sqlServer === undefined ? import('./sqlserver/server.ts') : undefined,
   ]);
-  const standIn = await startStandIn?.({ postgres });
+  const standIn = await standInModule?.startSqlServer({ postgres });
   const address: SandboxAddress = {
     postgres: { host: postgres.host, port: postgres.port, user: postgres.user, password: postgres.password },
-    sqlServer:
-      options.sqlServer ??
-      (standIn &&
-        `Server=127.0.0.1,${standIn.port};User Id=${standIn.user};Password=${standIn.password};Encrypt=true;TrustServerCertificate=true`) ??
-      '',
+    sqlServer: standIn
+      ? `Server=127.0.0.1,${standIn.port};User Id=${standIn.user};Password=${standIn.password};Encrypt=true;TrustServerCertificate=true`
+      : options.sqlServer!,
+    standInTemplate: standIn ? await templateOf(postgres) : null,
     redis: 'url' in redis ? redis.url : null,
   };
   return {
@@ -69,23 +67,15 @@ export async function startSandbox(
       return connectionString;
     }),
     createQueue(servers.address, 'queue'),
-    servers.address.sqlServer === '' ? '' : createWarehouse(servers.address, 'warehouse'),
+    createWarehouse(servers.address, 'warehouse'),
   ]);
   return { ...servers, crm, queue, warehouse };
 }
 
-interface StandIn {
-  readonly port: number;
-  readonly user: string;
-  readonly password: string;
-  stop(): Promise<void>;
-}
-
-type StartStandIn = (options: { postgres: PostgresAddress }) => Promise<StandIn>;
-
-/** Undefined while the stand-in is not built. */
-async function loadStandIn(): Promise<StartStandIn | undefined> {
-  const server = new URL('./sqlserver/server.ts', import.meta.url);
-  if (!existsSync(server)) return undefined;
-  return ((await import(server.href)) as { startSqlServer: StartStandIn }).startSqlServer;
+async function templateOf(postgres: PostgresServer): Promise<string> {
+  const query = "SELECT datname FROM pg_database WHERE datname LIKE 'mssql!_template!_%' ESCAPE '!'";
+  const { rows } = await withClient(postgres.connectionString('postgres'), (client) =>
+    client.query<{ datname: string }>(query),
+  );
+  return rows[0]!.datname;
 }

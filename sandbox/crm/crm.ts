@@ -22,9 +22,15 @@ export async function createCrmDatabase(server: PostgresAddress, name: string): 
   return connectionString;
 }
 
-export async function createDatabase(server: PostgresAddress, name: string): Promise<void> {
+export async function createDatabase(
+  server: PostgresAddress,
+  name: string,
+  template = 'template1',
+): Promise<void> {
   await withClient(postgresUrl(server, 'postgres'), (client) =>
-    client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`),
+    client.query(
+      `CREATE DATABASE ${client.escapeIdentifier(name)} TEMPLATE ${client.escapeIdentifier(template)}`,
+    ),
   );
 }
 
