@@ -74,3 +74,17 @@ export function fault(
 ): WalbridgeError {
   return new WalbridgeError({ code, kind, what, safe: NOTHING_LOST, next }, { cause });
 }
+
+export function missingPublication(names: string): WalbridgeError {
+  return fault('WB2013', 'permanent', {
+    what: `A publication does not exist in the source: ${names}.`,
+    next: 'Run `walbridge init`; if tables were written while it was missing, `walbridge backfill --all` after it.',
+  });
+}
+
+export function silentSource(): WalbridgeError {
+  return fault('WB2004', 'transient', {
+    what: 'The source sent nothing for twice its wal_sender_timeout, though asked to.',
+    next: 'The connection is made anew by itself; if it goes on, look at the network between the two.',
+  });
+}

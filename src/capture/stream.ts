@@ -18,7 +18,7 @@ import { MessagePump } from './message-pump.ts';
 import { createPgoutputPlugin } from './pgoutput-decoder.ts';
 import { ReplicationConnection, type SourceIdentity, type StreamFacts } from './replication-connection.ts';
 import { slotFault } from './slot-facts.ts';
-import { errorCode, fault, sourceFault } from './source-fault.ts';
+import { errorCode, missingPublication, silentSource, sourceFault } from './source-fault.ts';
 import { type Relations, TransactionAssembly } from './transaction-assembly.ts';
 
 export type TailState = 'stopped' | 'connecting' | 'standby' | 'streaming';
@@ -288,18 +288,4 @@ async function pauseUnlessAborted(milliseconds: number, signal: AbortSignal): Pr
   } catch {
     // Aborted: the caller looks at the signal.
   }
-}
-
-function missingPublication(names: string): WalbridgeError {
-  return fault('WB2013', 'permanent', {
-    what: `A publication does not exist in the source: ${names}.`,
-    next: 'Run `walbridge init`; if tables were written while it was missing, `walbridge backfill --all` after it.',
-  });
-}
-
-function silentSource(): WalbridgeError {
-  return fault('WB2004', 'transient', {
-    what: 'The source sent nothing for twice its wal_sender_timeout, though asked to.',
-    next: 'The connection is made anew by itself; if it goes on, look at the network between the two.',
-  });
 }
