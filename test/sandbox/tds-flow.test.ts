@@ -125,6 +125,24 @@ describe('cancelling', () => {
 });
 
 describe('bulk load', () => {
+  it('cancelled before the engine is through does not complete', async () => {
+    const socket = await open(listener.port);
+    await rawLogin(socket, USER, PASSWORD);
+    const batch = Buffer.concat([Buffer.from([4, 0, 0, 0]), Buffer.from('insert bulk t (n int)', 'utf16le')]);
+    socket.write(packetize(batch, 1, 4096, 1, true));
+    await answer(socket);
+    // COLMETADATA of a nullable int "n", one row, DONE; and the attention at its heels.
+    const column = [0x81, 1, 0, 0, 0, 0, 0, 1, 0, 0x26, 4, 1, 0x6e, 0];
+    const load = Buffer.from([...column, 0xd1, 4, 7, 0, 0, 0, 0xfd, ...new Array(12).fill(0)]);
+    const attention = packetize(Buffer.alloc(0), 6, 4096, 1, true);
+    socket.write(Buffer.concat([packetize(load, 7, 4096, 1, true), attention]));
+    const acknowledged = await answer(socket);
+    // Two messages: an error's DONE, then the acknowledgement.
+    expect(acknowledged.subarray(0, 3)).toEqual(Buffer.from([0xfd, 0x02, 0]));
+    expect(script.loads.some(({ completed }) => completed)).toBe(false);
+    socket.destroy();
+  });
+
   it('holds the client back while the engine is slower', async () => {
     const connection = await connect(listener.port);
     let release: () => void = () => undefined;

@@ -26,7 +26,7 @@ export class Script implements SqlEngine {
   onBatch: (batch: Batch) => void | Promise<void> = ({ sink }) => sink.done(null);
   onBulkChunk: (rows: readonly (readonly Value[])[]) => void | Promise<void> = () => undefined;
   readonly batches: { sql: string; parameters: readonly Parameter[] }[] = [];
-  readonly loads: { target: BulkTarget; rows: (readonly Value[])[] }[] = [];
+  readonly loads: { target: BulkTarget; rows: (readonly Value[])[]; completed: boolean }[] = [];
   readonly transactions: { kind: string; name: string; isolation: number }[] = [];
   resets = 0;
   closes = 0;
@@ -46,12 +46,13 @@ export class Script implements SqlEngine {
         await this.onBatch({ sql, parameters, sink, cancel });
       },
       bulk: async (target, chunks, sink) => {
-        const load = { target, rows: [] as (readonly Value[])[] };
+        const load = { target, rows: [] as (readonly Value[])[], completed: false };
         this.loads.push(load);
         for await (const rows of chunks) {
           await this.onBulkChunk(rows);
           load.rows.push(...rows);
         }
+        load.completed = true;
         sink.done(load.rows.length);
       },
       transaction: (request, sink) => {

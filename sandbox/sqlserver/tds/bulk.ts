@@ -69,7 +69,6 @@ export class BulkStream {
   /** All rows that are complete, time after time, until the stream's DONE (or, from FreeTDS, until its end). */
   async *rows(): AsyncGenerator<Value[][], void, undefined> {
     for (;;) {
-      if (this.#failure !== undefined) throw this.#failure;
       const rows: Value[][] = [];
       const cursor = this.#cursor;
       let start = cursor.offset;
@@ -85,6 +84,8 @@ export class BulkStream {
         needed = missing(error);
       }
       if (rows.length > 0) yield rows;
+      // While the engine was at work the client may have cancelled or gone.
+      if (this.#failure !== undefined) throw this.#failure;
       if (needed === 0 || !(await this.#more(needed, start))) return;
     }
   }

@@ -38,6 +38,7 @@ interface Message {
   readonly status: number;
   readonly chunks: Buffer[];
   readonly bulk: BulkStream | undefined;
+  readonly cancel: AbortController;
   size: number;
 }
 
@@ -51,7 +52,8 @@ export class Connection {
   #message: Message | undefined;
   /** The request under way: the next waits for it. */
   #turn: Promise<void> = Promise.resolve();
-  #running: { readonly response: Response; readonly abort: AbortController } | undefined;
+  /** Begun or about to: what an attention cancels. */
+  #underWay: Message | undefined;
   #bulkTable: string | undefined;
 
   /** Resolves when the socket and the session are closed. */
@@ -78,7 +80,7 @@ export class Connection {
 
   #closed(): Promise<void> {
     this.#message?.bulk?.abort(WITHDRAWN);
-    this.#running?.abort.abort();
+    this.#underWay?.cancel.abort();
     this.#turn = this.#turn.then(() => this.#session?.close()).catch(() => undefined);
     return this.#turn;
   }
@@ -109,14 +111,16 @@ export class Connection {
 
   #begin(packet: Packet): Message {
     const { type, status } = packet;
-    if (type !== TYPE.BULK_LOAD) return { type, status, chunks: [], bulk: undefined, size: 0 };
+    if (type !== TYPE.BULK_LOAD)
+      return { type, status, chunks: [], bulk: undefined, cancel: new AbortController(), size: 0 };
     const bulk = new BulkStream((full) => (full ? this.#channel.pause() : this.#channel.resume()));
-    const message = { type, status, chunks: [], bulk, size: 0 };
+    const message = { type, status, chunks: [], bulk, cancel: new AbortController(), size: 0 };
     this.#schedule(message, false);
     return message;
   }
 
   #schedule(message: Message, ignored: boolean): void {
+    if (this.#session !== undefined) this.#underWay = message;
     this.#turn = this.#turn
       .then(() => (this.#channel.closed ? undefined : this.#handle(message, ignored)))
       .catch(() => this.#fail());
@@ -128,13 +132,18 @@ export class Connection {
     const session = this.#session;
     if (session === undefined) throw new ProtocolError('A request before the login.');
     const response = new Response(this.#channel, this.#state);
-    const abort = new AbortController();
-    abort.signal.addEventListener('abort', () => message.bulk?.abort(WITHDRAWN), { once: true });
-    this.#running = { response, abort };
+    const cancel = message.cancel.signal;
+    const cancelled = (): void => {
+      response.cancel();
+      message.bulk?.abort(WITHDRAWN);
+    };
+    // The attention may have come with the request.
+    if (cancel.aborted) cancelled();
+    else cancel.addEventListener('abort', cancelled, { once: true });
     try {
-      if (ignored) throw WITHDRAWN;
+      if (ignored || cancel.aborted) throw WITHDRAWN;
       await this.#reset(message.status, session, response);
-      await this.#request(message, session, response, abort.signal);
+      await this.#request(message, session, response, cancel);
     } catch (error) {
       response.error(reason(error));
       response.endBatch();
@@ -144,7 +153,7 @@ export class Connection {
       }
     } finally {
       await message.bulk?.drain();
-      this.#running = undefined;
+      this.#underWay = undefined;
     }
     await response.send();
   }
@@ -240,9 +249,8 @@ export class Connection {
   }
 
   #attention(): void {
-    if (this.#running !== undefined) {
-      this.#running.response.cancel();
-      this.#running.abort.abort();
+    if (this.#underWay !== undefined) {
+      this.#underWay.cancel.abort();
       return;
     }
     // The answer was complete already: only the acknowledgement is missing.
