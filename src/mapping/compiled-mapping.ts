@@ -5,7 +5,7 @@ import type { Relation } from '../change/source-change.ts';
 import type { TableDescription, TableName } from '../change/table-description.ts';
 import type { MappingDocument } from './document.ts';
 import type { ParsedExpression } from './expression.ts';
-import type { RecordPlan } from './field-plan.ts';
+import type { RecordPlan } from './record-plan.ts';
 import type { RowMapper } from './row-mapper.ts';
 import type { TargetTable } from './target.ts';
 import type { Lookups } from './transform.ts';

@@ -8,8 +8,8 @@ import type { Relation, SourceChange, SourceRow, SourceTransaction } from '../ch
 import type { TableDescription } from '../change/table-description.ts';
 import { type ParsedExpression, type TypedExpression, typeExpression } from './expression.ts';
 import { bindField, type FieldFiller, sentInputs } from './field-filler.ts';
-import type { RecordPlan } from './field-plan.ts';
 import { pgTypeOf } from './pg-type.ts';
+import type { RecordPlan } from './record-plan.ts';
 import type { Lookups } from './transform.ts';
 import { rejections, Unmappable } from './unmappable.ts';
 
