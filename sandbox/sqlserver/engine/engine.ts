@@ -83,6 +83,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         await admin.rows('SELECT pg_cancel_backend($1)', [String(pid)]);
       });
       sessions.add(session);
+      connection.client.once('end', () => sessions.delete(session));
       return session;
     },
     async close() {
