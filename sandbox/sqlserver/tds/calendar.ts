@@ -7,7 +7,7 @@ const DAYS_TO_1900 = 693_595;
 const POWERS = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
 
 /** Howard Hinnant, "chrono-compatible low-level date algorithms". Days since 0001-01-01, proleptic Gregorian. */
-export function daysOf(year: number, month: number, day: number): number {
+function daysOf(year: number, month: number, day: number): number {
   const y = month <= 2 ? year - 1 : year;
   const era = Math.floor(y / 400);
   const yearOfEra = y - era * 400;
