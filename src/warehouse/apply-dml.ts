@@ -137,6 +137,11 @@ export class TableDml {
     return `${this.staging.name}_out`;
   }
 
+  /** The #temporary table that `takeOut` makes; null where it makes none. */
+  get takenOut(): string | null {
+    return this.#canReinsert ? this.#takenOut : null;
+  }
+
   #row(): { columns: string[]; values: string[] } {
     const { plan } = this.staging;
     const metadata = metadataValues(this.staging);

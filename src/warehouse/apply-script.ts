@@ -19,12 +19,16 @@ export interface TableCounts {
   readonly deleted: number;
 }
 
-/** `stagings` in the order of their numbers; `closing` runs last, with the counters in reach. */
+/**
+ * `stagings` in the order of their numbers; `closing` runs last, with the counters in reach;
+ * `otherTables` are #temporary ones to drop with the stagings.
+ */
 export function applyScript(
   stagings: readonly Staging[],
   foreignKeys: readonly ForeignKeyFacts[],
   plan: ApplyPlan,
   closing: readonly string[],
+  otherTables: readonly string[],
 ): string {
   const written = new Set(stagings.filter((one) => one.upserts > 0).map((one) => tableKey(one.plan.target)));
   const tables = stagings.map((staging, number) => ({
@@ -57,6 +61,10 @@ export function applyScript(
   }
   for (const { dml } of upwards) lines.push(...dml.deleteRest());
   lines.push(...closing, selectCounts(stagings.length));
+  // The connection goes back to the pool and would keep them.
+  const takenOut = plan === 'reinsert' ? tables.flatMap(({ dml }) => dml.takenOut ?? []) : [];
+  const temporary = [...stagings.map((staging) => staging.name), ...takenOut, ...otherTables];
+  lines.push(...temporary.map((name) => `DROP TABLE ${name};`));
   return lines.join('\n');
 }
 

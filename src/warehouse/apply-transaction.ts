@@ -163,7 +163,13 @@ export class BatchTransaction {
       }),
     ];
     const result = await session.batch<CountsRow>(
-      applyScript(stagings, this.#foreignKeys, request.plan, closing),
+      applyScript(
+        stagings,
+        this.#foreignKeys,
+        request.plan,
+        closing,
+        [quarantine, mended].flatMap((table) => table?.name ?? []),
+      ),
     );
     return { kind: 'applied', counts: countsAgree(stagings, result.rows[0]) };
   }
