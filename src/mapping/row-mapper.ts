@@ -26,7 +26,7 @@ export interface RowMapper {
 export interface MapperPlan {
   readonly entity: string;
   readonly record: RecordPlan;
-  /** Columns that identify a row in the source; null: the replica identity. */
+  /** Columns that identify a row in the source; null: those that the target's key is made of. */
   readonly sourceKey: readonly string[] | null;
   readonly filter: ParsedExpression | null;
   readonly lookups: Lookups;
@@ -44,15 +44,15 @@ export function bindRows(plan: MapperPlan, relation: Relation, described?: Table
     ...plan.record.fields.flatMap((field) => field.inputs),
     ...(plan.filter?.columns ?? []),
   ]);
+  const keyInputs = [...new Set(plan.record.key.flatMap((field) => field.inputs))];
   const state: MapperState = {
     entity: plan.entity,
     fillers: fields.map((field) => field.fill),
     constants: plan.record.constants,
     keyFillers: key,
     keyFields: plan.record.key.map((field) => field.field.name),
-    keyInputs: [...new Set(plan.record.key.flatMap((field) => field.inputs))],
-    keyColumns:
-      plan.sourceKey ?? relation.columns.filter((column) => column.identity).map((column) => column.name),
+    keyInputs,
+    keyColumns: plan.sourceKey ?? keyInputs,
     filter: filter === null || filter instanceof Unmappable ? null : filter,
     filterFault: filter instanceof Unmappable ? filter : null,
   };

@@ -114,6 +114,14 @@ describe('changes', () => {
     });
   });
 
+  it('under the full identity a reject still names the key alone', () => {
+    const all = things.columns.map(({ name }) => name);
+    const full = { ...things, replicaIdentity: 'full' as const, replicaIdentityColumns: all };
+    const { relation, mapper } = bound(fields, [], full);
+    const event = mapper.map(update(relation, { ...row, seats: null }, row), transaction);
+    expect(event).toMatchObject({ op: 'reject', code: 'WB3111', keyJson: '{"id":"1"}' });
+  });
+
   it('a truncate is a truncate', () => {
     const { relation, mapper } = bound();
     expect(mapper.map({ op: 'truncate', relation, ordinal: 9 }, transaction)).toEqual({
