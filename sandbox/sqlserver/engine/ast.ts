@@ -30,7 +30,7 @@ export type Expr =
   | { k: 'compare'; op: string; l: Expr; r: Expr }
   | { k: 'logic'; op: 'AND' | 'OR'; l: Expr; r: Expr }
   | { k: 'not'; e: Expr }
-  | { k: 'case'; base: Expr | null; whens: readonly { when: Expr; then: Expr }[]; otherwise: Expr | null }
+  | { k: 'case'; base: Expr | null; whens: readonly { when: Expr; result: Expr }[]; otherwise: Expr | null }
   | {
       k: 'call';
       name: string;
@@ -225,7 +225,7 @@ export type Statement = { readonly line: number } & (
   | { k: 'rollback'; name: Expr | null }
   | { k: 'save'; name: Expr }
   | { k: 'block'; body: readonly Statement[] }
-  | { k: 'if'; test: Expr; then: Statement; otherwise: Statement | null }
+  | { k: 'if'; test: Expr; body: Statement; otherwise: Statement | null }
   | { k: 'while'; test: Expr; body: Statement }
   | { k: 'break' }
   | { k: 'continue' }

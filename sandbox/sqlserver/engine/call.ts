@@ -436,7 +436,10 @@ export function bindCall(binder: Binder, call: Call, scope: Scope): Bound {
   if (name === 'IIF') {
     const [test, yes, no] = call.args;
     if (!test || !yes || !no) throw argumentCount(name, 3);
-    return binder.scalar({ k: 'case', base: null, whens: [{ when: test, then: yes }], otherwise: no }, scope);
+    return binder.scalar(
+      { k: 'case', base: null, whens: [{ when: test, result: yes }], otherwise: no },
+      scope,
+    );
   }
   const session = SESSION[name];
   if (session && (call.args.length === 0 || name === 'SUSER_SNAME' || name === 'USER_NAME'))

@@ -25,7 +25,7 @@ export function convert(e: Bound, to: SqlType, how: Conversion = {}): Bound {
   const [from, into] = [category(e.type), category(to)];
   const attempt = how.attempt === true;
   if (from === 'string') return result(fromString(e, to, how.style ?? 0, attempt));
-  if (into === 'string') return result(toString(e, to, how.style ?? 0));
+  if (into === 'string') return result(toText(e, to, how.style ?? 0));
   if (from === 'number' && into === 'number') return result(numberToNumber(e, to, attempt));
   if (from === 'date' && into === 'date') return result(dateToDate(e, to));
   if (from === 'binary' && into === 'binary') {
@@ -126,7 +126,7 @@ function rounded(sql: string, to: SqlType): string {
   return `(${sql})::${pgType(to)}`;
 }
 
-function toString(e: Bound, to: SqlType, style: number): string {
+function toText(e: Bound, to: SqlType, style: number): string {
   let sql: string;
   switch (category(e.type)) {
     case 'date':

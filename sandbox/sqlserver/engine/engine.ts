@@ -39,7 +39,10 @@ const TEMPLATE = `mssql_template_${createHash('md5').update(CATALOG).digest('hex
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   const admin = new Connection(options.postgres, 'postgres');
   await admin.open();
-  await prepareTemplate(admin, options.postgres);
+  await prepareTemplate(admin, options.postgres).catch(async (error: unknown) => {
+    await admin.close();
+    throw error;
+  });
   const caches = new Map<string, TableCache>();
   const sessions = new Set<SqlSession>();
 

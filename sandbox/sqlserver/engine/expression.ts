@@ -149,7 +149,7 @@ export class Binder {
   }
 
   private caseExpression(e: Extract<Expr, { k: 'case' }>, scope: Scope): Bound {
-    const results = [...e.whens.map((w) => w.then), ...(e.otherwise ? [e.otherwise] : [])].map((r) =>
+    const results = [...e.whens.map((w) => w.result), ...(e.otherwise ? [e.otherwise] : [])].map((r) =>
       this.scalar(r, scope),
     );
     const unified = unify(results);
@@ -222,16 +222,16 @@ export class Binder {
   private like(e: Extract<Expr, { k: 'like' }>, scope: Scope): string {
     const left = convert(this.scalar(e.e, scope), nvarchar('max'), { implicit: true });
     const pattern = convert(this.scalar(e.pattern, scope), nvarchar('max'), { implicit: true });
-    const escape = e.escape ? this.scalar(e.escape, scope).literal : '';
-    if (escape === undefined) throw unsupported('LIKE with an ESCAPE that is not a literal');
+    const escaping = e.escape ? this.scalar(e.escape, scope).literal : '';
+    if (escaping === undefined) throw unsupported('LIKE with an ESCAPE that is not a literal');
     const not = e.not ? 'NOT ' : '';
-    if (pattern.literal !== undefined && pattern.literal.includes('[')) {
-      const regex = text(likeAsRegex(pattern.literal, escape));
+    if (pattern.literal?.includes('[')) {
+      const regex = text(likeAsRegex(pattern.literal, escaping));
       return `(_sandbox.t(${left.sql}) COLLATE pg_c_utf8 ${e.not ? '!' : ''}~${left.collation === 'binary' ? '' : '*'} ${regex})`;
     }
     const right =
       pattern.literal !== undefined ? `_sandbox.t(${pattern.sql})` : `_sandbox.pattern(${pattern.sql})`;
-    return `(${collated(left, left, `_sandbox.t(${left.sql})`)} ${not}LIKE ${right} ESCAPE ${text(escape)})`;
+    return `(${collated(left, left, `_sandbox.t(${left.sql})`)} ${not}LIKE ${right} ESCAPE ${text(escaping)})`;
   }
 
   /** EXISTS (SELECT a INTERSECT SELECT b): T-SQL's null-safe equality, without a subplan for each row. */
@@ -443,12 +443,13 @@ export function collationOf(name: string): Collation {
   throw new SqlError(448, `Invalid collation '${name}'.`);
 }
 
-function likeAsRegex(pattern: string, escape: string): string {
+function likeAsRegex(pattern: string, escaping: string): string {
   let regex = '^';
   for (let i = 0; i < pattern.length; i++) {
     const c = pattern[i]!;
     const close = c === '[' ? pattern.indexOf(']', i + 2) : -1;
-    if (c === escape && i + 1 < pattern.length) regex += pattern[++i]!.replace(/[\\^$.|?*+()[\]{}]/g, '\\$&');
+    if (c === escaping && i + 1 < pattern.length)
+      regex += pattern[++i]!.replace(/[\\^$.|?*+()[\]{}]/g, '\\$&');
     else if (c === '%') regex += '.*';
     else if (c === '_') regex += '.';
     else if (close > 0) {

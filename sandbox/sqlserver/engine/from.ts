@@ -24,7 +24,7 @@ export function bindSource(binder: Binder, source: Source, scope: Scope, lateral
     case 'derived': {
       const bound = binder.query(source.query, lateral ? scope : (scope.parent ?? scope));
       const names = bound.columns.map((c, i) => source.columns[i] ?? c.name);
-      const unnamed = names.findIndex((n) => n === '');
+      const unnamed = names.indexOf('');
       if (unnamed >= 0)
         throw new SqlError(
           8155,

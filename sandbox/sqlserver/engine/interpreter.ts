@@ -119,7 +119,7 @@ async function dispatch(run: Running, s: Statement): Promise<Flow> {
     case 'block':
       return runStatements(run, s.body);
     case 'if':
-      if (await test(run, s.test)) return runStatement(run, s.then);
+      if (await test(run, s.test)) return runStatement(run, s.body);
       return s.otherwise ? runStatement(run, s.otherwise) : 'next';
     case 'while':
       return loop(run, s);

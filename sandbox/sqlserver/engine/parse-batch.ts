@@ -185,8 +185,8 @@ class BatchParser extends DefinitionParser {
   private ifStatement(): Unplaced {
     this.expect('IF');
     const test = this.expression();
-    const then = this.statement();
-    return { k: 'if', test, then, otherwise: this.accept('ELSE') ? this.statement() : null };
+    const body = this.statement();
+    return { k: 'if', test, body, otherwise: this.accept('ELSE') ? this.statement() : null };
   }
 
   private declare(): Unplaced {

@@ -192,16 +192,17 @@ export abstract class DefinitionParser extends QueryParser {
     let actions = '';
     while (this.accept('ON')) {
       const event = this.next().word;
-      const action = this.accept('NO', 'ACTION')
-        ? 'NO ACTION'
-        : this.accept('SET', 'NULL')
-          ? 'SET NULL'
-          : this.accept('SET', 'DEFAULT')
-            ? 'SET DEFAULT'
-            : (this.expect('CASCADE'), 'CASCADE');
+      const action = this.action();
       actions += ` ON ${event} ${action}`;
     }
     return { k: 'foreign', name, columns, table, references, actions };
+  }
+
+  private action(): string {
+    for (const words of ['NO ACTION', 'SET NULL', 'SET DEFAULT', 'CASCADE']) {
+      if (this.accept(...words.split(' '))) return words;
+    }
+    throw this.unexpected();
   }
 
   protected alter(): Definition {

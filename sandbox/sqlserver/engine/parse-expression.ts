@@ -155,11 +155,11 @@ export abstract class ExpressionParser extends Cursor {
   private caseExpression(): Expr {
     this.expect('CASE');
     const base = this.is('WHEN') ? null : this.expression();
-    const whens: { when: Expr; then: Expr }[] = [];
+    const whens: { when: Expr; result: Expr }[] = [];
     while (this.accept('WHEN')) {
       const when = this.expression();
       this.expect('THEN');
-      whens.push({ when, then: this.expression() });
+      whens.push({ when, result: this.expression() });
     }
     if (whens.length === 0) throw this.unexpected();
     const otherwise = this.accept('ELSE') ? this.expression() : null;

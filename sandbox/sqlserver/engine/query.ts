@@ -73,7 +73,7 @@ export function bindCtes(binder: Binder, ctes: Query['ctes'], scope: Scope): str
       if (cte.columns.length > 0 && cte.columns.length !== columns.length) {
         throw new SqlError(8158, `'${cte.name}' has more columns than were specified in the column list.`);
       }
-      const unnamed = names.findIndex((n) => n === '');
+      const unnamed = names.indexOf('');
       if (unnamed >= 0)
         throw new SqlError(
           8155,
