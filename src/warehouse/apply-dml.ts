@@ -95,7 +95,12 @@ export class TableDml {
   insert(): string[] {
     const { plan, name, upserts } = this.staging;
     if (upserts === 0) return [];
-    const { columns, values } = this.#row();
+    const metadata = metadataValues(this.staging);
+    const columns = [...plan.columns.map((column) => column.name), ...metadata.map(([column]) => column)];
+    const values = [
+      ...plan.columns.map((column) => column.toTarget(`s.${column.staged}`)),
+      ...metadata.map(([, value]) => value),
+    ];
     return this.#counted(
       `INSERT INTO ${plan.table} (${columns.join(', ')}) SELECT ${values.join(', ')} FROM ${name} AS s WHERE s.o > 0 AND NOT EXISTS (SELECT 1 FROM ${plan.table} AS t WITH (UPDLOCK, HOLDLOCK) WHERE ${match(plan, 't', 's')});`,
       'inserted',
@@ -117,18 +122,25 @@ export class TableDml {
     ];
   }
 
-  /** Puts the rows back that were taken out, with the columns that no mapping names as they were. */
-  putBack(): string[] {
+  /** Gives rows that were taken out, and inserted with the new ones, their columns back that no mapping names. */
+  restore(): string[] {
     const { plan, name } = this.staging;
     if (!this.#canReinsert) return [];
-    const { columns, values } = this.#row();
-    return this.#counted(
-      `INSERT INTO ${plan.table} (${[...columns, ...plan.legacy].join(', ')}) SELECT ${[...values, ...plan.legacy.map((column) => `k.${column}`)].join(', ')} FROM ${name} AS s JOIN ${this.#takenOut} AS k ON k.r = s.r;`,
-      'updated',
-    );
+    const { updated, inserted } = this.#counters;
+    const sets = plan.legacy.map((column) => `t.${column} = k.${column}`);
+    const count = `(SELECT COUNT_BIG(*) FROM ${this.#takenOut})`;
+    return [
+      ...(sets.length === 0
+        ? []
+        : [
+            `UPDATE t SET ${sets.join(', ')} FROM ${plan.table} AS t JOIN ${name} AS s ON ${match(plan, 't', 's')} JOIN ${this.#takenOut} AS k ON k.r = s.r;`,
+          ]),
+      `SET ${updated} = ${updated} + ${count};`,
+      `SET ${inserted} = ${inserted} - ${count};`,
+    ];
   }
 
-  /** A row that the server numbers can't be put back as it was. */
+  /** A row that the server numbers would come back with another number. */
   get #canReinsert(): boolean {
     return this.staging.upserts > 0 && !this.staging.plan.numbered;
   }
@@ -140,18 +152,6 @@ export class TableDml {
   /** The #temporary table that `takeOut` makes; null where it makes none. */
   get takenOut(): string | null {
     return this.#canReinsert ? this.#takenOut : null;
-  }
-
-  #row(): { columns: string[]; values: string[] } {
-    const { plan } = this.staging;
-    const metadata = metadataValues(this.staging);
-    return {
-      columns: [...plan.columns.map((column) => column.name), ...metadata.map(([column]) => column)],
-      values: [
-        ...plan.columns.map((column) => column.toTarget(`s.${column.staged}`)),
-        ...metadata.map(([, value]) => value),
-      ],
-    };
   }
 
   #counted(statement: string, counter: 'deleted' | 'updated' | 'inserted'): string[] {

@@ -8,7 +8,7 @@ import type { Staging } from './staging.ts';
 /**
  * inPlace: existing rows are updated, set by set; SQL Server checks a unique key when the statement ends, so rows may
  * trade values within a table.
- * reinsert: existing rows are taken out and put back, for what inPlace can't order: a value of a unique key that moves
+ * reinsert: existing rows are taken out and inserted anew, for what inPlace can't order: a value of a unique key that moves
  * from a row that must be deleted late, because children still refer to it, or an engine that checks row by row.
  */
 export type ApplyPlan = 'inPlace' | 'reinsert';
@@ -54,10 +54,10 @@ export function applyScript(
     lines.push(...dml.delete());
   }
   for (const { dml, selfReferring } of downwards) {
-    const putBack = plan === 'reinsert' ? dml.putBack() : [];
     // An update may refer to a new row of its own table. Else an insert may take a unique value that an update gives up.
-    if (selfReferring) lines.push(...putBack, ...dml.insert(), ...dml.updateAfterInsert());
-    else lines.push(...dml.update(), ...putBack, ...dml.insert());
+    if (selfReferring) lines.push(...dml.insert(), ...dml.updateAfterInsert());
+    else lines.push(...dml.update(), ...dml.insert());
+    if (plan === 'reinsert') lines.push(...dml.restore());
   }
   for (const { dml } of upwards) lines.push(...dml.deleteRest());
   lines.push(...closing, selectCounts(stagings.length));

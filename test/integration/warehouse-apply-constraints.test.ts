@@ -1,0 +1,167 @@
+// Apply under the constraints of a legacy warehouse: foreign keys, unique keys, checks; and rows that they refuse.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TestLane, type TestTable } from './warehouse-apply-lane.ts';
+
+const people: TestTable = {
+  entity: 'people',
+  key: ['id'],
+  columns: {
+    id: ['bigint', 'long'],
+    boss: ['bigint', 'long'],
+    email: ['nvarchar(100)', 'string'],
+  },
+};
+const orders: TestTable = {
+  entity: 'orders',
+  key: ['id'],
+  columns: { id: ['bigint', 'long'], person: ['bigint', 'long'], quantity: ['int', 'int'] },
+};
+const ddl = [
+  'ALTER TABLE dbo.people ADD CONSTRAINT FK_boss FOREIGN KEY (boss) REFERENCES dbo.people (id)',
+  'ALTER TABLE dbo.people ADD CONSTRAINT UQ_email UNIQUE (email)',
+  'ALTER TABLE dbo.people ADD legacy nvarchar(20) NULL',
+  'ALTER TABLE dbo.orders ADD CONSTRAINT FK_person FOREIGN KEY (person) REFERENCES dbo.people (id)',
+  'ALTER TABLE dbo.orders ADD CONSTRAINT CK_quantity CHECK (quantity > 0)',
+];
+const person = (id: number, email: string, boss: number | null = null) => ({ id, boss, email });
+const order = (id: number, of: number | null, quantity = 1) => ({ id, person: of, quantity });
+
+describe('apply under constraints', () => {
+  let lane: TestLane;
+  beforeAll(async () => {
+    lane = await TestLane.open([orders, people], ddl);
+  });
+  afterAll(() => lane?.close());
+  const storedPeople = () => lane.rows('dbo.people', 'id, boss, email');
+  const storedOrders = () => lane.rows('dbo.orders', 'id, person, quantity');
+
+  it('writes children and parents of one batch, whatever order they came in', async () => {
+    await lane.apply([
+      { insert: 'orders', row: order(1, 2) },
+      { insert: 'people', row: person(1, 'a', 2) },
+      { insert: 'people', row: person(2, 'b') },
+    ]);
+    await lane.apply([
+      { update: 'people', row: person(1, 'a', 3) },
+      { insert: 'people', row: person(3, 'c', 1) },
+      { delete: 'orders', key: { id: 1 } },
+      { delete: 'people', key: { id: 2 } },
+    ]);
+    expect(await storedPeople()).toEqual([
+      { id: '1', boss: '3', email: 'a' },
+      { id: '3', boss: '1', email: 'c' },
+    ]);
+    expect(await storedOrders()).toEqual([]);
+    expect(lane.isolated).toEqual([]);
+  });
+
+  it('moves a referenced key together with its children', async () => {
+    await lane.apply([{ insert: 'orders', row: order(2, 1) }]);
+    await lane.warehouse.batch("UPDATE dbo.people SET legacy = N'old' WHERE id = 3");
+    await lane.apply([
+      { update: 'people', row: person(4, 'd'), was: { id: 1 } },
+      { update: 'people', row: person(3, 'c', 4) },
+      { update: 'orders', row: order(2, 4) },
+    ]);
+    expect(await lane.rows('dbo.people', 'id, boss, email, legacy')).toEqual([
+      { id: '3', boss: '4', email: 'c', legacy: 'old' },
+      { id: '4', boss: null, email: 'd', legacy: null },
+    ]);
+    expect(await storedOrders()).toEqual([{ id: '2', person: '4', quantity: 1 }]);
+  });
+
+  it('swaps a unique value between two rows and passes one on to a new row', async () => {
+    await lane.apply([
+      { update: 'people', row: person(3, 'tmp', 4) },
+      { update: 'people', row: person(4, 'c') },
+      { update: 'people', row: person(3, 'd', 4) },
+    ]);
+    await lane.apply([
+      { update: 'people', row: person(3, 'e', 4) },
+      { insert: 'people', row: person(5, 'd') },
+    ]);
+    expect(await lane.rows('dbo.people', 'id, email, legacy')).toEqual([
+      { id: '3', email: 'e', legacy: 'old' },
+      { id: '4', email: 'c', legacy: null },
+      { id: '5', email: 'd', legacy: null },
+    ]);
+    expect(await lane.quarantine()).toEqual([]);
+  });
+
+  it('moves a referenced key that keeps its unique value, and other columns of its children', async () => {
+    await lane.apply([{ insert: 'people', row: person(6, 'six', 3) }]);
+    await lane.warehouse.batch("UPDATE dbo.people SET legacy = N'child' WHERE id = 6");
+    await lane.apply([
+      { update: 'people', row: person(7, 'e', 4), was: { id: 3 } },
+      { update: 'people', row: person(6, 'six', 7) },
+    ]);
+    expect(await lane.rows('dbo.people', 'id, boss, email, legacy')).toEqual([
+      { id: '4', boss: null, email: 'c', legacy: null },
+      { id: '5', boss: null, email: 'd', legacy: null },
+      { id: '6', boss: '7', email: 'six', legacy: 'child' },
+      { id: '7', boss: '4', email: 'e', legacy: null },
+    ]);
+    expect(await lane.quarantine()).toEqual([]);
+  });
+
+  it('quarantines what the warehouse refuses, with what depends on it, and applies the rest', async () => {
+    await lane.apply([
+      { insert: 'people', row: person(10, 'ten') },
+      { insert: 'people', row: person(11, 'c') },
+      { insert: 'orders', row: order(10, 10) },
+      { insert: 'orders', row: order(11, 11) },
+      { insert: 'orders', row: order(12, 10, 0) },
+      { update: 'orders', row: order(2, 10, 7) },
+    ]);
+    expect((await storedPeople()).map((row) => row.id)).toEqual(['4', '5', '6', '7', '10']);
+    expect(await storedOrders()).toEqual([
+      { id: '2', person: '10', quantity: 7 },
+      { id: '10', person: '10', quantity: 1 },
+    ]);
+    const quarantined = await lane.quarantine();
+    expect(quarantined).toMatchObject([
+      { entity: 'people', code: 'WB6515', key_json: '{"id":"11"}' },
+      { entity: 'orders', code: 'WB6514', key_json: '{"id":"11"}' },
+      { entity: 'orders', code: 'WB6514', key_json: '{"id":"12"}' },
+    ]);
+    // The reason names the constraint and holds no value.
+    expect(quarantined[0]?.reason).toMatch(/2627.*UQ_email/);
+    expect(lane.isolated).not.toEqual([]);
+  });
+
+  it('quarantines no row twice when a batch is sent again', async () => {
+    const batch = lane.batch([{ insert: 'orders', row: order(20, 999) }]);
+    const { signal } = new AbortController();
+    await lane.applier.apply(batch, signal);
+    const before = await lane.quarantine();
+    expect(await lane.applier.apply(batch, signal)).toMatchObject({ kind: 'skipped' });
+    await lane.warehouse.batch('DELETE FROM walbridge.watermark');
+    await lane.applier.apply({ ...batch, previous: { lsn: 0n, ordinal: Number.MAX_SAFE_INTEGER } }, signal);
+    expect(await lane.quarantine()).toEqual(before);
+  });
+
+  it('empties a referenced table and fills it anew in one batch', async () => {
+    await lane.apply([
+      { truncate: 'people' },
+      { truncate: 'orders' },
+      { insert: 'people', row: person(10, 'new') },
+      { insert: 'people', row: person(50, 'fifty', 10) },
+      { insert: 'orders', row: order(10, 50) },
+    ]);
+    expect((await storedPeople()).map((row) => row.id)).toEqual(['10', '50']);
+    expect(await storedOrders()).toEqual([{ id: '10', person: '50', quantity: 1 }]);
+  });
+
+  it('halts where more rows are refused than single rows can explain', async () => {
+    const applier = await lane.newApplier({ limits: { maxRefusedRows: 3 } });
+    const rows = Array.from(
+      { length: 8 },
+      (_, id) => ({ insert: 'orders', row: order(100 + id, null, 0) }) as const,
+    );
+    const batch = lane.batch(rows);
+    const { signal } = new AbortController();
+    await expect(applier.apply(batch, signal)).rejects.toMatchObject({ code: 'WB6506', kind: 'permanent' });
+    expect(await lane.applier.apply(batch, signal)).toMatchObject({ kind: 'applied' });
+    expect((await lane.quarantine()).filter((row) => row.is_open === 1).length).toBeGreaterThanOrEqual(8);
+  });
+});
