@@ -32,7 +32,7 @@ CREATE FUNCTION _sandbox.round_to(v timestamp, scale int) RETURNS timestamp LANG
 SELECT CASE scale WHEN 0 THEN v::timestamp(0) WHEN 1 THEN v::timestamp(1) WHEN 2 THEN v::timestamp(2) WHEN 3 THEN v::timestamp(3) WHEN 4 THEN v::timestamp(4) WHEN 5 THEN v::timestamp(5) ELSE v END $$;
 CREATE FUNCTION _sandbox.round_moment(v _sandbox.dto, scale int) RETURNS _sandbox.dto LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT ROW(_sandbox.round_to((v).instant, scale), (v).minutes)::_sandbox.dto $$;
 CREATE FUNCTION _sandbox.offset_minutes(v bpchar) RETURNS int LANGUAGE plpgsql IMMUTABLE STRICT AS $$
-DECLARE m text[] := regexp_match(v::text, '^([-+])(\d{2}):?(\d{2})$'); BEGIN
+DECLARE m text[] := regexp_match(v::text COLLATE "C", '^([-+])(\d{2}):?(\d{2})$'); BEGIN
  IF m IS NULL OR m[2]::int * 60 + m[3]::int > 840 THEN PERFORM _sandbox.fail(9812, 0, 16, 'The timezone provided to builtin function is invalid.'); END IF;
  RETURN (m[1] || '1')::int * (m[2]::int * 60 + m[3]::int); END $$;
 -- The seam's text: 2024-01-31 12:00:00.123456+02:00.
@@ -53,7 +53,7 @@ BEGIN
  END IF;
  PERFORM _sandbox.fail(241, 1, 16, 'Conversion failed when converting date and/or time from character string.'); END $$;
 CREATE FUNCTION _sandbox.to_moment(v bpchar, target text, style int, scale int, attempt boolean) RETURNS _sandbox.dto LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-DECLARE t text := btrim(_sandbox.t(v)); m text[]; y text; d text; zone int := 0; at timestamp; BEGIN
+DECLARE t text COLLATE "C" := btrim(_sandbox.t(v)); m text[] COLLATE "C"; y text COLLATE "C"; d text COLLATE "C"; zone int := 0; at timestamp; BEGIN
  IF t = '' THEN RETURN _sandbox.moment('1900-01-01', 0); END IF;
  m := regexp_match(t, '^(?:(\d{4})-(\d{1,2})-(\d{1,2})|(\d{4})(\d{2})(\d{2}))?(?:(?:^|[T ]+)(\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,7})?)?(?: ?[AaPp][Mm])?))?\s*(Z|[-+]\d{2}:\d{2})?$');
  IF m IS NOT NULL THEN
@@ -71,7 +71,8 @@ DECLARE t text := btrim(_sandbox.t(v)); m text[]; y text; d text; zone int := 0;
   END IF;
  END IF;
  IF NOT pg_input_is_valid(d, 'timestamp') OR d ~ '(^0000| 24:)' THEN PERFORM _sandbox.bad_date(t, target, true, attempt); RETURN NULL; END IF;
- at := _sandbox.round_to(d::timestamp, scale);
+ -- Half a microsecond is rounded up; PostgreSQL alone would round it to even.
+ at := _sandbox.round_to(regexp_replace(d, '(\.\d{7})', '\11')::timestamp, scale);
  IF at >= '10000-01-01' OR (target = 'datetime' AND at < '1753-01-01') THEN PERFORM _sandbox.bad_date(t, target, true, attempt); RETURN NULL; END IF;
  RETURN _sandbox.moment(at, zone); END $$;
 

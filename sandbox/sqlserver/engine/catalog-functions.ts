@@ -17,7 +17,7 @@ SELECT CASE WHEN octet_length($1) < char_length(_sandbox.t($1)) + 3 THEN char_le
 CREATE FUNCTION _sandbox.len(v bpchar) RETURNS int LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT _sandbox.units(rtrim(_sandbox.t(v), ' ')::bpchar) $$;
 -- The first n UTF-16 units.
 CREATE FUNCTION _sandbox.cut(v bpchar, n int) RETURNS bpchar LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-DECLARE t text := _sandbox.t(v); m int := n; BEGIN
+DECLARE t text COLLATE "C" := _sandbox.t(v); m int := n; BEGIN
  IF octet_length(t) <= n THEN RETURN v; END IF;
  t := left(t, n);
  WHILE _sandbox.units(t::bpchar) > n LOOP m := m - 1; t := left(t, m); END LOOP;
@@ -49,7 +49,7 @@ SELECT CASE WHEN octet_length(v) = char_length(_sandbox.t(v)) THEN v ELSE regexp
 CREATE FUNCTION _sandbox.cp1252_bytes(v bpchar) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
 SELECT convert_to(_sandbox.t(_sandbox.cp1252(v)), 'WIN1252') $$;
 CREATE FUNCTION _sandbox.utf16(v bpchar) RETURNS bytea LANGUAGE plpgsql IMMUTABLE STRICT AS $$
-DECLARE t text := _sandbox.t(v); h text; BEGIN
+DECLARE t text COLLATE "C" := _sandbox.t(v); h text; BEGIN
  IF octet_length(t) = char_length(t) THEN RETURN decode(regexp_replace(encode(convert_to(t, 'UTF8'), 'hex'), '(..)', '\100', 'g'), 'hex'); END IF;
  SELECT string_agg(CASE WHEN c < 65536 THEN lpad(to_hex(c & 255), 2, '0') || lpad(to_hex(c >> 8), 2, '0') ELSE
    lpad(to_hex((55296 + ((c - 65536) >> 10)) & 255), 2, '0') || lpad(to_hex((55296 + ((c - 65536) >> 10)) >> 8), 2, '0') ||
@@ -64,7 +64,7 @@ DECLARE r text := ''; i int := 0; u int; w int; BEGIN
   r := r || chr(u);
  END LOOP; RETURN r::bpchar; END $$;
 CREATE FUNCTION _sandbox.hex_bytes(v bpchar, style int, attempt boolean) RETURNS bytea LANGUAGE plpgsql IMMUTABLE STRICT AS $$
-DECLARE h text := CASE WHEN style = 1 AND _sandbox.t(v) ~* '^0x' THEN substr(_sandbox.t(v), 3) WHEN style = 2 THEN _sandbox.t(v) END; BEGIN
+DECLARE h text COLLATE "C" := CASE WHEN style = 1 AND _sandbox.t(v) COLLATE "C" ~* '^0x' THEN substr(_sandbox.t(v), 3) WHEN style = 2 THEN _sandbox.t(v) END; BEGIN
  IF h ~ '^([0-9a-fA-F]{2})*$' THEN RETURN decode(h, 'hex'); END IF;
  IF NOT attempt THEN PERFORM _sandbox.fail(8114, 5, 16, 'Error converting data type varchar to varbinary.'); END IF;
  RETURN NULL; END $$;
@@ -74,7 +74,7 @@ CREATE FUNCTION _sandbox.bytes_integer(v bytea) RETURNS bigint LANGUAGE sql IMMU
 CREATE FUNCTION _sandbox.bad_value(v bpchar, source text, target text, attempt boolean) RETURNS void LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN IF NOT attempt THEN PERFORM _sandbox.fail(245, 1, 16, 'Conversion failed when converting the ' || source || ' value ''' || _sandbox.t(v) || ''' to data type ' || target || '.'); END IF; END $$;
 CREATE FUNCTION _sandbox.to_integer(v bpchar, target text, source text, attempt boolean) RETURNS bigint LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-DECLARE t text := btrim(_sandbox.t(v)); n numeric; BEGIN
+DECLARE t text COLLATE "C" := btrim(_sandbox.t(v)); n numeric; BEGIN
  IF t !~ '^[-+]?[0-9]+$' THEN
   IF t = '' THEN RETURN 0; END IF;
   PERFORM _sandbox.bad_value(v, source, target, attempt); RETURN NULL;
@@ -88,13 +88,13 @@ DECLARE t text := btrim(_sandbox.t(v)); n numeric; BEGIN
  PERFORM _sandbox.fail(244, CASE target WHEN 'tinyint' THEN 1 ELSE 2 END, 16, 'The conversion of the ' || source || ' value ''' || t || ''' overflowed an ' || CASE target WHEN 'tinyint' THEN 'INT1' ELSE 'INT2' END || ' column. Use a larger integer column.');
 END $$;
 CREATE FUNCTION _sandbox.to_bit(v bpchar, source text, attempt boolean) RETURNS boolean LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-DECLARE t text := lower(btrim(_sandbox.t(v))); BEGIN
+DECLARE t text COLLATE "C" := lower(btrim(_sandbox.t(v))); BEGIN
  IF t = 'true' THEN RETURN true; END IF;
  IF t IN ('false', '') THEN RETURN false; END IF;
  IF t ~ '^[-+]?[0-9]+$' THEN RETURN t::numeric <> 0; END IF;
  PERFORM _sandbox.bad_value(v, source, 'bit', attempt); RETURN NULL; END $$;
 CREATE FUNCTION _sandbox.to_decimal(v bpchar, p int, s int, source text, attempt boolean) RETURNS numeric LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-DECLARE t text := btrim(_sandbox.t(v)); n numeric; BEGIN
+DECLARE t text COLLATE "C" := btrim(_sandbox.t(v)); n numeric; BEGIN
  IF t ~ '^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)$' THEN
   n := round(t::numeric, s);
   IF abs(n) < ('1e' || (p - s))::numeric THEN RETURN n; END IF;
@@ -104,7 +104,7 @@ DECLARE t text := btrim(_sandbox.t(v)); n numeric; BEGIN
  IF NOT attempt THEN PERFORM _sandbox.fail(8114, 5, 16, 'Error converting data type ' || source || ' to numeric.'); END IF;
  RETURN NULL; END $$;
 CREATE FUNCTION _sandbox.to_float(v bpchar, source text, attempt boolean) RETURNS float8 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-DECLARE t text := btrim(_sandbox.t(v)); BEGIN
+DECLARE t text COLLATE "C" := btrim(_sandbox.t(v)); BEGIN
  IF t = '' THEN RETURN 0; END IF;
  IF t ~ '^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$' THEN
   IF pg_input_is_valid(t, 'float8') THEN RETURN t::float8; END IF;
@@ -114,7 +114,7 @@ DECLARE t text := btrim(_sandbox.t(v)); BEGIN
  IF NOT attempt THEN PERFORM _sandbox.fail(8114, 5, 16, 'Error converting data type ' || source || ' to float.'); END IF;
  RETURN NULL; END $$;
 CREATE FUNCTION _sandbox.to_uuid(v bpchar, attempt boolean) RETURNS uuid LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-DECLARE t text := btrim(_sandbox.t(v), ' {}'); BEGIN
+DECLARE t text COLLATE "C" := btrim(_sandbox.t(v), ' {}'); BEGIN
  t := left(t, 36);
  IF t ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN RETURN t::uuid; END IF;
  IF NOT attempt THEN PERFORM _sandbox.fail(8169, 2, 16, 'Conversion failed when converting from a character string to uniqueidentifier.'); END IF;

@@ -29,19 +29,19 @@ CREATE VIEW _sandbox.column_list AS SELECT a.attrelid AS rel, a.attnum AS num, a
  LEFT JOIN pg_collation coll ON coll.oid = a.attcollation LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum WHERE a.attnum > 0 AND NOT a.attisdropped;
 
 CREATE FUNCTION _sandbox.name_part(name text, back int) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-SELECT nullif(regexp_replace((ARRAY(SELECT m[1] FROM regexp_matches(name, '(\[(?:[^\]]|\]\])*\]|"[^"]*"|[^.\[\]"]+|(?<=\.)(?=\.))', 'g') AS m))[(SELECT count(*) FROM regexp_matches(name, '(\[(?:[^\]]|\]\])*\]|"[^"]*"|[^.\[\]"]+|(?<=\.)(?=\.))', 'g'))::int - back], '^[\["](.*)[\]"]$', '\1'), '') $$;
-CREATE FUNCTION _sandbox.object_id(name bpchar, kind bpchar) RETURNS int LANGUAGE sql STABLE AS $$
+SELECT nullif(regexp_replace((ARRAY(SELECT m[1] FROM regexp_matches(name COLLATE "C", '(\[(?:[^\]]|\]\])*\]|"[^"]*"|[^.\[\]"]+|(?<=\.)(?=\.))', 'g') AS m))[(SELECT count(*) FROM regexp_matches(name COLLATE "C", '(\[(?:[^\]]|\]\])*\]|"[^"]*"|[^.\[\]"]+|(?<=\.)(?=\.))', 'g'))::int - back], '^[\["](.*)[\]"]$', '\1'), '') $$;
+CREATE FUNCTION _sandbox.object_id(bpchar, bpchar) RETURNS int LANGUAGE sql STABLE AS $$
 SELECT o.object_id FROM (SELECT r.oid::int AS object_id, r.relname AS name, r.space, CASE WHEN r.relkind = 'v' THEN 'V' ELSE 'U' END AS kind, r.own FROM _sandbox.relations r
  UNION ALL SELECT k.oid::int, k.conname, k.connamespace, CASE k.contype WHEN 'p' THEN 'PK' WHEN 'u' THEN 'UQ' WHEN 'f' THEN 'F' ELSE 'C' END, false FROM pg_constraint k WHERE k.contype IN ('p','u','f','c')
  UNION ALL SELECT c.oid::int, c.relname, c.relnamespace, 'V', false FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('sys','INFORMATION_SCHEMA')) AS o JOIN pg_namespace n ON n.oid = o.space
-WHERE lower(o.name) = lower(_sandbox.name_part(name::text, 0)) AND (o.own OR lower(n.nspname) = lower(coalesce(_sandbox.name_part(name::text, 1), 'dbo'))) AND (kind IS NULL OR upper(rtrim(kind)) = o.kind)
- AND o.own = (left(_sandbox.name_part(name::text, 0), 1) = '#') LIMIT 1 $$;
+WHERE lower(o.name) = lower(_sandbox.name_part($1::text COLLATE "C", 0)) AND (o.own OR lower(n.nspname) = lower(coalesce(_sandbox.name_part($1::text COLLATE "C", 1), 'dbo'))) AND ($2 IS NULL OR upper(rtrim($2::text COLLATE "C")) = o.kind)
+ AND o.own = (left(_sandbox.name_part($1::text COLLATE "C", 0), 1) = '#') LIMIT 1 $$;
 CREATE FUNCTION _sandbox.object_name(id int) RETURNS bpchar LANGUAGE sql STABLE STRICT AS $$ SELECT relname::text::bpchar FROM pg_class WHERE oid = id::oid $$;
 CREATE FUNCTION _sandbox.object_schema(id int) RETURNS bpchar LANGUAGE sql STABLE STRICT AS $$ SELECT n.nspname::text::bpchar FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = id::oid $$;
-CREATE FUNCTION _sandbox.schema_id(name bpchar) RETURNS int LANGUAGE sql STABLE STRICT AS $$ SELECT oid::int FROM _sandbox.spaces WHERE lower(nspname) = lower(name::text) LIMIT 1 $$;
+CREATE FUNCTION _sandbox.schema_id(name bpchar) RETURNS int LANGUAGE sql STABLE STRICT AS $$ SELECT oid::int FROM _sandbox.spaces WHERE lower(nspname) = lower(name::text COLLATE "C") LIMIT 1 $$;
 CREATE FUNCTION _sandbox.schema_name(id int) RETURNS bpchar LANGUAGE sql STABLE STRICT AS $$ SELECT nspname::text::bpchar FROM pg_namespace WHERE oid = id::oid $$;
 CREATE FUNCTION _sandbox.type_name(id int) RETURNS bpchar LANGUAGE sql STABLE STRICT AS $$ SELECT name FROM _sandbox.type_list WHERE user_id = id $$;
-CREATE FUNCTION _sandbox.db_id(name bpchar) RETURNS smallint LANGUAGE sql STABLE AS $$ SELECT (oid::bigint % 32768)::smallint FROM pg_database WHERE lower(datname) = lower(coalesce('mssql_' || name::text, current_database())) $$;
+CREATE FUNCTION _sandbox.db_id(name bpchar) RETURNS smallint LANGUAGE sql STABLE AS $$ SELECT (oid::bigint % 32768)::smallint FROM pg_database WHERE lower(datname) = lower(coalesce('mssql_' || name::text COLLATE "C", current_database())) $$;
 CREATE FUNCTION _sandbox.server_property(name bpchar) RETURNS bpchar LANGUAGE sql IMMUTABLE STRICT AS $$
 SELECT CASE lower(name::text) WHEN 'productversion' THEN '15.0.2000.5' WHEN 'productmajorversion' THEN '15' WHEN 'productlevel' THEN 'RTM' WHEN 'edition' THEN 'walbridge sandbox' WHEN 'engineedition' THEN '3' WHEN 'servername' THEN 'SANDBOX' WHEN 'machinename' THEN 'SANDBOX' WHEN 'collation' THEN 'SQL_Latin1_General_CP1_CI_AS' WHEN 'isintegratedsecurityonly' THEN '0' WHEN 'isxtpsupported' THEN '0' WHEN 'isclustered' THEN '0' WHEN 'ishadrenabled' THEN '0' END::bpchar $$;
 CREATE FUNCTION _sandbox.database_property(name bpchar) RETURNS bpchar LANGUAGE sql IMMUTABLE STRICT AS $$
