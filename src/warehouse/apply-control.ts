@@ -8,7 +8,7 @@ import { quoteText } from './identifier.ts';
 import { offsetText } from './staging-time.ts';
 
 /** sp_getapplock's resource for a lane. */
-export function laneLock(lane: string): string {
+function laneLock(lane: string): string {
   return `walbridge.lane.${lane}`;
 }
 

@@ -7,7 +7,7 @@ import { quoteName, quoteTable } from './identifier.ts';
 import type { PlannedColumn, StagingPlan } from './staging.ts';
 
 /** Which staging columns hold the key: the row's own, or the one it had before the batch. */
-export type KeyColumns = 'own' | 'origin';
+type KeyColumns = 'own' | 'origin';
 
 function staged(column: PlannedColumn, alias: string, of: KeyColumns): string {
   return `${alias}.${of === 'own' ? column.staged : column.origin}`;

@@ -7,7 +7,7 @@ import type { Rejection } from './apply-fault.ts';
 import { type CompactedRow, compact, type RejectedRow } from './compaction.ts';
 import type { StagingPlan } from './staging.ts';
 
-export interface TableWork {
+interface TableWork {
   readonly plan: StagingPlan;
   readonly truncatedAt: Position | null;
   readonly rows: readonly CompactedRow[];

@@ -6,7 +6,7 @@ import type { TargetTable } from '../mapping/target.ts';
 export type RowKey = string | number | bigint | boolean;
 
 /** The fields that hold the target's key, in the key's order. */
-export function keyFields(target: TargetTable): string[] {
+function keyFields(target: TargetTable): string[] {
   return target.key.map((name) => {
     const column = target.columns.find((candidate) => candidate.name === name);
     if (column === undefined)

@@ -20,7 +20,7 @@ interface CompactedAt {
 }
 
 /** The row is there at the batch's end. */
-export interface CompactedUpsert extends CompactedAt {
+interface CompactedUpsert extends CompactedAt {
   readonly op: 'upsert';
   readonly record: CanonicalRecord;
   /** Whether the last event was an INSERT of the source: it doesn't depend on where batches are cut. */
@@ -32,7 +32,7 @@ export interface CompactedUpsert extends CompactedAt {
 }
 
 /** No row of this key is there at the batch's end. */
-export interface CompactedDelete extends CompactedAt {
+interface CompactedDelete extends CompactedAt {
   readonly op: 'delete';
   /** The key's fields only. */
   readonly record: CanonicalRecord;
@@ -41,7 +41,7 @@ export interface CompactedDelete extends CompactedAt {
 export type CompactedRow = CompactedUpsert | CompactedDelete;
 
 /** The row as the mapping quoted it, or as canonical record where it got so far. */
-export type RejectedSource =
+type RejectedSource =
   | { readonly kind: 'mapped'; readonly keyJson: string; readonly rowJson: string }
   | { readonly kind: 'canonical'; readonly record: CanonicalRecord };
 
@@ -53,7 +53,7 @@ export interface RejectedRow extends CompactedAt {
   readonly source: RejectedSource;
 }
 
-export interface CompactedTable {
+interface CompactedTable {
   readonly target: TargetTable;
   /** Not null: every row from before the batch goes first. Where the last TRUNCATE stands. */
   readonly truncatedAt: Position | null;

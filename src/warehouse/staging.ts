@@ -14,7 +14,7 @@ import { type StagingColumn, stagingColumn } from './staging-column.ts';
 import { offsetText } from './staging-time.ts';
 
 /** Column `o` of a staged row. */
-export const operations = { delete: 0, insert: 1, update: 2 } as const;
+const operations = { delete: 0, insert: 1, update: 2 } as const;
 
 export interface PlannedColumn extends StagingColumn {
   readonly field: string;
