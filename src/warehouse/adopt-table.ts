@@ -156,6 +156,7 @@ function unmappedFindings(
 }
 
 function keyFindings(facts: TableFacts, target: TargetTable): WarehouseFinding[] {
+  if (facts.uniqueKeys === null) return [];
   const unique = facts.uniqueKeys.some(
     (key) =>
       !key.filtered &&
@@ -177,7 +178,7 @@ function keyFindings(facts: TableFacts, target: TargetTable): WarehouseFinding[]
 }
 
 function triggerFindings(facts: TableFacts, target: TargetTable): WarehouseFinding[] {
-  return facts.triggers
+  return (facts.triggers ?? [])
     .filter((trigger) => !trigger.disabled)
     .map((trigger) =>
       trigger.insteadOf
@@ -187,7 +188,7 @@ function triggerFindings(facts: TableFacts, target: TargetTable): WarehouseFindi
             'error',
             null,
             `The INSTEAD OF trigger ${trigger.name} decides what is written: no row could be trusted to arrive.`,
-            `DISABLE TRIGGER ${quoteName(trigger.name)} ON ${quoteTable(facts.name)}`,
+            `ALTER TABLE ${quoteTable(facts.name)} DISABLE TRIGGER ${quoteName(trigger.name)}`,
           )
         : finding(
             target,

@@ -51,21 +51,26 @@ export interface TriggerFacts {
 export interface TableFacts {
   readonly name: TableName;
   readonly columns: readonly ColumnFacts[];
-  /** Enabled ones only, the primary key first. */
-  readonly uniqueKeys: readonly UniqueKeyFacts[];
-  readonly triggers: readonly TriggerFacts[];
+  /** Enabled ones only, the primary key first; null where they couldn't be read. */
+  readonly uniqueKeys: readonly UniqueKeyFacts[] | null;
+  /** null where they couldn't be read. */
+  readonly triggers: readonly TriggerFacts[] | null;
   /** System-versioned: its period columns are the server's; TRUNCATE is refused (13545), so delete. */
   readonly temporal: boolean;
   readonly empty: boolean;
 }
 
+/** What the server or the login may refuse to tell, and walbridge can work without. */
+export type CatalogPart = 'column traits' | 'temporal tables' | 'unique keys' | 'triggers' | 'foreign keys';
+
 export interface Catalog {
   /** By `tableKey`. Tables that don't exist are not in it. */
   readonly tables: ReadonlyMap<string, TableFacts>;
-  /** Those where either end is one of the tables asked for. */
+  /** Those where either end is one of the tables asked for; none where they couldn't be read. */
   readonly foreignKeys: readonly ForeignKeyFacts[];
   /** Schemas that exist, upper case. */
   readonly schemas: ReadonlySet<string>;
+  readonly unread: readonly CatalogPart[];
 }
 
 /** Key of `Catalog.tables`: the server's default collation doesn't tell case. */

@@ -79,7 +79,8 @@ function newPool(
     ...base,
     connectionTimeout: options.connectTimeoutMs ?? base.connectionTimeout ?? 15_000,
     requestTimeout: options.requestTimeoutMs ?? base.requestTimeout ?? 120_000,
-    pool: { min: 0, max: options.poolSize ?? base.pool?.max ?? 8 },
+    // Two at least: init reads the catalog beside the transaction that holds its lock.
+    pool: { min: 0, max: Math.max(2, options.poolSize ?? base.pool?.max ?? 8) },
     // The socket's state, at no round trip; a connection that died unseen fails its first call, which is retried.
     validateConnection: 'socket',
     beforeConnect: keepRefusal,

@@ -6,6 +6,7 @@ import { CONTROL_SCHEMA } from './control-tables.ts';
 import type { WarehouseFinding } from './finding.ts';
 import { quoteName } from './identifier.ts';
 import {
+  type ControlState,
   lastSchemaVersion,
   lockSchema,
   migrationStatements,
@@ -42,9 +43,10 @@ export async function initWarehouse(
   if (options.dryRun) return { ...(await plan(warehouse, targets, settings)).report, applied: false };
   return warehouse.transaction(async (session) => {
     await lockSchema(session);
-    const { report, targetPlan } = await plan(session, targets, settings);
+    // Read beside the transaction, which a view that can't be read would end; under the lock nothing changes meanwhile.
+    const { report, targetPlan, state } = await plan(warehouse, targets, settings);
     if (hasErrors(report.findings)) return { ...report, applied: false };
-    await runMigrations(session, await readControlState(session), options.actor);
+    await runMigrations(session, state, options.actor);
     await runTargets(session, targetPlan.statements, options.actor);
     return { ...report, applied: true };
   });
@@ -88,11 +90,12 @@ async function plan(
   session: SqlSession,
   targets: readonly TargetTable[],
   settings: readonly WarehouseFinding[],
-): Promise<{ report: Omit<InitReport, 'applied'>; targetPlan: TargetPlan }> {
+): Promise<{ report: Omit<InitReport, 'applied'>; targetPlan: TargetPlan; state: ControlState }> {
   const state = await readControlState(session);
   const targetPlan = planTargets(await readCatalog(session, targets), targets);
   return {
     targetPlan,
+    state,
     report: {
       statements: [...migrationStatements(state), ...targetPlan.statements.map(({ sql }) => sql)],
       findings: [...settings, ...targetPlan.findings],

@@ -1,64 +1,54 @@
 // Reads the catalog views for a set of tables.
-// Guarantees: five statements, whatever the number of tables, and one more for each that exists; no locks held after.
+// Guarantees: what apply can't do without (tables, columns, types) is read by two plain statements; all else is asked for
+// apart, and is `unread` where the server or the login refuses. No locks held after.
 // https://learn.microsoft.com/sql/relational-databases/system-catalog-views/object-catalog-views-transact-sql
-import type {
-  Catalog,
-  ColumnFacts,
-  ForeignKeyFacts,
-  TableFacts,
-  TriggerFacts,
-  UniqueKeyFacts,
-} from './catalog.ts';
-import { tableKey } from './catalog.ts';
+import type { Catalog, CatalogPart, ColumnFacts, TableFacts } from './catalog.ts';
+import { among, byTable, type OfTable, readIfPossible } from './catalog-query.ts';
 import { catalogColumnType } from './catalog-type.ts';
-import { quoteTable, quoteText, type TableName } from './identifier.ts';
+import { quoteTable, type TableName } from './identifier.ts';
+import { readForeignKeys, readTriggers, readUniqueKeys } from './read-constraints.ts';
 import type { SqlSession } from './session.ts';
 
-/** The facts of those of `tables` that exist. Throws a WarehouseError. */
+/**
+ * The facts of those of `tables` that exist. `session` must not be in a transaction: one that is refused a view would be
+ * ended. Throws a WarehouseError.
+ */
 export async function readCatalog(session: SqlSession, tables: readonly TableName[]): Promise<Catalog> {
   const schemas = await readSchemas(session);
-  if (tables.length === 0) return { tables: new Map(), foreignKeys: [], schemas };
-  const [columns, uniqueKeys, triggers, foreignKeys] = [
-    await readColumns(session, tables),
-    await readUniqueKeys(session, tables),
-    await readTriggers(session, tables),
-    await readForeignKeys(session, tables),
-  ];
+  if (tables.length === 0) return { tables: new Map(), foreignKeys: [], schemas, unread: [] };
+  const unread: CatalogPart[] = [];
+  const known = <T>(part: CatalogPart, found: T | null): T | null => {
+    if (found === null) unread.push(part);
+    return found;
+  };
+  const columns = await readColumns(session, tables);
+  const traits = known('column traits', await readTraits(session, tables));
+  const temporal = known('temporal tables', await readTemporal(session, tables));
+  const uniqueKeys = known('unique keys', await readUniqueKeys(session, tables));
+  const triggers = known('triggers', await readTriggers(session, tables));
+  const foreignKeys = known('foreign keys', await readForeignKeys(session, tables));
   const facts = new Map<string, TableFacts>();
   for (const [key, rows] of columns) {
     const first = rows[0];
     if (first === undefined) continue;
     const name = { schema: first.schema_name, table: first.table_name };
+    const periods = temporal?.get(key) ?? [];
     facts.set(key, {
       name,
-      columns: rows.map(columnFacts),
-      uniqueKeys: uniqueKeys.get(key) ?? [],
-      triggers: triggers.get(key) ?? [],
-      temporal: first.temporal_type === SYSTEM_VERSIONED,
+      columns: rows.map((row) =>
+        columnFacts(
+          row,
+          traits === null ? untold : traits.get(key)?.find((one) => one.name === row.name),
+          periods.some((period) => period.name === row.name && (period.generated_always_type ?? 0) !== 0),
+        ),
+      ),
+      uniqueKeys: uniqueKeys === null ? null : (uniqueKeys.get(key) ?? []),
+      triggers: triggers === null ? null : (triggers.get(key) ?? []),
+      temporal: periods.some((period) => period.temporal_type === SYSTEM_VERSIONED),
       empty: await isEmpty(session, name),
     });
   }
-  return { tables: facts, foreignKeys, schemas };
-}
-
-/** sys.tables.temporal_type */
-const SYSTEM_VERSIONED = 2;
-
-interface OfTable {
-  readonly schema_name: string;
-  readonly table_name: string;
-}
-
-/** A WHERE condition that keeps the rows of `tables`; names by the catalog's own collation. */
-function among(tables: readonly TableName[], schema: string, table: string): string {
-  const each = tables.map(
-    (name) => `(${schema} = ${quoteText(name.schema)} AND ${table} = ${quoteText(name.table)})`,
-  );
-  return `(${each.join(' OR ')})`;
-}
-
-function byTable<Row extends OfTable>(rows: readonly Row[]): Map<string, Row[]> {
-  return groupBy(rows, (row) => tableKey({ schema: row.schema_name, table: row.table_name }));
+  return { tables: facts, foreignKeys: foreignKeys ?? [], schemas, unread };
 }
 
 async function readSchemas(session: SqlSession): Promise<Set<string>> {
@@ -67,7 +57,6 @@ async function readSchemas(session: SqlSession): Promise<Set<string>> {
 }
 
 interface ColumnRow extends OfTable {
-  readonly temporal_type: number | null;
   readonly name: string;
   readonly base_type: string | null;
   readonly type_name: string;
@@ -75,10 +64,6 @@ interface ColumnRow extends OfTable {
   readonly precision: number;
   readonly scale: number;
   readonly is_nullable: boolean;
-  readonly is_identity: boolean;
-  readonly is_computed: boolean;
-  readonly generated_always_type: number | null;
-  readonly default_object_id: number;
   readonly collation_name: string | null;
 }
 
@@ -88,10 +73,8 @@ async function readColumns(
 ): Promise<Map<string, ColumnRow[]>> {
   // A type's base is the one whose user_type_id is its system_type_id; CLR types have none.
   const { rows } = await session.batch<ColumnRow>(
-    `SELECT s.name AS schema_name, t.name AS table_name, t.temporal_type, c.name, b.name AS base_type, y.name AS type_name,
-  c.max_length, c.precision, c.scale, c.is_nullable, c.is_identity, c.is_computed,
-  COLUMNPROPERTY(t.object_id, c.name, 'GeneratedAlwaysType') AS generated_always_type,
-  c.default_object_id, c.collation_name
+    `SELECT s.name AS schema_name, t.name AS table_name, c.name, b.name AS base_type, y.name AS type_name,
+  c.max_length, c.precision, c.scale, c.is_nullable, c.collation_name
 FROM sys.tables AS t
 JOIN sys.schemas AS s ON s.schema_id = t.schema_id
 JOIN sys.columns AS c ON c.object_id = t.object_id
@@ -103,153 +86,77 @@ ORDER BY s.name, t.name, c.column_id`,
   return byTable(rows);
 }
 
-function columnFacts(row: ColumnRow): ColumnFacts {
+function columnsOf(tables: readonly TableName[]): string {
+  return `FROM sys.tables AS t
+JOIN sys.schemas AS s ON s.schema_id = t.schema_id
+JOIN sys.columns AS c ON c.object_id = t.object_id
+WHERE ${among(tables, 's.name', 't.name')}`;
+}
+
+interface TraitRow extends OfTable {
+  readonly name: string;
+  readonly is_identity: boolean;
+  readonly is_computed: boolean;
+  readonly default_object_id: number;
+}
+
+/** A default that may be there: nobody can say that a column that isn't mapped must stay empty. */
+const untold = { is_identity: false, is_computed: false, default_object_id: 1 } as const;
+
+async function readTraits(
+  session: SqlSession,
+  tables: readonly TableName[],
+): Promise<Map<string, TraitRow[]> | null> {
+  const rows = await readIfPossible<TraitRow>(
+    session,
+    `SELECT s.name AS schema_name, t.name AS table_name, c.name, c.is_identity, c.is_computed, c.default_object_id
+${columnsOf(tables)}`,
+  );
+  return rows === null ? null : byTable(rows);
+}
+
+interface TemporalRow extends OfTable {
+  readonly name: string;
+  readonly temporal_type: number;
+  readonly generated_always_type: number | null;
+}
+
+/** sys.tables.temporal_type */
+const SYSTEM_VERSIONED = 2;
+
+async function readTemporal(
+  session: SqlSession,
+  tables: readonly TableName[],
+): Promise<Map<string, TemporalRow[]> | null> {
+  const rows = await readIfPossible<TemporalRow>(
+    session,
+    `SELECT s.name AS schema_name, t.name AS table_name, c.name, t.temporal_type,
+  COLUMNPROPERTY(t.object_id, c.name, 'GeneratedAlwaysType') AS generated_always_type
+${columnsOf(tables)}`,
+  );
+  return rows === null ? null : byTable(rows);
+}
+
+function columnFacts(
+  row: ColumnRow,
+  traits: Pick<TraitRow, 'is_identity' | 'is_computed' | 'default_object_id'> | undefined,
+  period: boolean,
+): ColumnFacts {
   const name = row.base_type ?? row.type_name;
   return {
     name: row.name,
     ...catalogColumnType(name, row.max_length, row.precision, row.scale),
     nullable: row.is_nullable,
-    identity: row.is_identity,
-    computed: row.is_computed,
-    generated: (row.generated_always_type ?? 0) !== 0 || name === 'timestamp',
-    hasDefault: row.default_object_id !== 0,
+    identity: traits?.is_identity === true,
+    computed: traits?.is_computed === true,
+    generated: period || name === 'timestamp',
+    hasDefault: (traits?.default_object_id ?? 0) !== 0,
     collation: row.collation_name,
   };
 }
 
-interface IndexRow extends OfTable {
-  readonly index_name: string;
-  readonly is_primary_key: boolean;
-  readonly has_filter: boolean;
-  readonly column_name: string;
-}
-
-async function readUniqueKeys(
-  session: SqlSession,
-  tables: readonly TableName[],
-): Promise<Map<string, UniqueKeyFacts[]>> {
-  const { rows } = await session.batch<IndexRow>(
-    `SELECT s.name AS schema_name, t.name AS table_name, i.name AS index_name, i.is_primary_key, i.has_filter,
-  c.name AS column_name
-FROM sys.tables AS t
-JOIN sys.schemas AS s ON s.schema_id = t.schema_id
-JOIN sys.indexes AS i ON i.object_id = t.object_id
-JOIN sys.index_columns AS x ON x.object_id = i.object_id AND x.index_id = i.index_id
-JOIN sys.columns AS c ON c.object_id = x.object_id AND c.column_id = x.column_id
-WHERE i.is_unique = 1 AND i.is_disabled = 0 AND x.is_included_column = 0 AND ${among(tables, 's.name', 't.name')}
-ORDER BY s.name, t.name, i.is_primary_key DESC, i.index_id, x.key_ordinal`,
-  );
-  const keys = new Map<string, UniqueKeyFacts[]>();
-  for (const [key, ofTable] of byTable(rows)) {
-    keys.set(
-      key,
-      [...groupBy(ofTable, (row) => row.index_name)].map(([name, members]) => ({
-        name,
-        columns: members.map((row) => row.column_name),
-        primary: members[0]?.is_primary_key === true,
-        filtered: members[0]?.has_filter === true,
-      })),
-    );
-  }
-  return keys;
-}
-
-interface TriggerRow extends OfTable {
-  readonly name: string;
-  readonly is_disabled: boolean;
-  readonly is_instead_of_trigger: boolean;
-}
-
-async function readTriggers(
-  session: SqlSession,
-  tables: readonly TableName[],
-): Promise<Map<string, TriggerFacts[]>> {
-  const { rows } = await session.batch<TriggerRow>(
-    `SELECT s.name AS schema_name, t.name AS table_name, g.name, g.is_disabled, g.is_instead_of_trigger
-FROM sys.triggers AS g
-JOIN sys.tables AS t ON t.object_id = g.parent_id
-JOIN sys.schemas AS s ON s.schema_id = t.schema_id
-WHERE ${among(tables, 's.name', 't.name')}
-ORDER BY s.name, t.name, g.name`,
-  );
-  const triggers = new Map<string, TriggerFacts[]>();
-  for (const [key, ofTable] of byTable(rows)) {
-    triggers.set(
-      key,
-      ofTable.map((row) => ({
-        name: row.name,
-        disabled: row.is_disabled,
-        insteadOf: row.is_instead_of_trigger,
-      })),
-    );
-  }
-  return triggers;
-}
-
-interface ForeignKeyRow {
-  readonly name: string;
-  readonly from_schema: string;
-  readonly from_table: string;
-  readonly to_schema: string;
-  readonly to_table: string;
-  readonly from_column: string;
-  readonly to_column: string;
-  readonly delete_action: number;
-  readonly update_action: number;
-  readonly is_disabled: boolean;
-}
-
-/** sys.foreign_keys.delete_referential_action and update_referential_action. */
-const actions = ['no action', 'cascade', 'set null', 'set default'] as const;
-
-async function readForeignKeys(
-  session: SqlSession,
-  tables: readonly TableName[],
-): Promise<ForeignKeyFacts[]> {
-  const { rows } = await session.batch<ForeignKeyRow>(
-    `SELECT f.name, fs.name AS from_schema, ft.name AS from_table, ts.name AS to_schema, tt.name AS to_table,
-  fc.name AS from_column, tc.name AS to_column, f.delete_referential_action AS delete_action,
-  f.update_referential_action AS update_action, f.is_disabled
-FROM sys.foreign_keys AS f
-JOIN sys.tables AS ft ON ft.object_id = f.parent_object_id
-JOIN sys.schemas AS fs ON fs.schema_id = ft.schema_id
-JOIN sys.tables AS tt ON tt.object_id = f.referenced_object_id
-JOIN sys.schemas AS ts ON ts.schema_id = tt.schema_id
-JOIN sys.foreign_key_columns AS x ON x.constraint_object_id = f.object_id
-JOIN sys.columns AS fc ON fc.object_id = x.parent_object_id AND fc.column_id = x.parent_column_id
-JOIN sys.columns AS tc ON tc.object_id = x.referenced_object_id AND tc.column_id = x.referenced_column_id
-WHERE ${among(tables, 'fs.name', 'ft.name')} OR ${among(tables, 'ts.name', 'tt.name')}
-ORDER BY fs.name, ft.name, f.name, x.constraint_column_id`,
-  );
-  const groups = groupBy(rows, (row) => `${row.from_schema}\0${row.name}`);
-  return [...groups.values()].flatMap((members) => {
-    const [first] = members;
-    if (first === undefined) return [];
-    return {
-      name: first.name,
-      from: { schema: first.from_schema, table: first.from_table },
-      columns: members.map((row) => row.from_column),
-      to: { schema: first.to_schema, table: first.to_table },
-      toColumns: members.map((row) => row.to_column),
-      onDelete: actions[first.delete_action] ?? 'no action',
-      onUpdate: actions[first.update_action] ?? 'no action',
-      disabled: first.is_disabled,
-    };
-  });
-}
-
+/** False, the careful answer, where the login may not look. */
 async function isEmpty(session: SqlSession, name: TableName): Promise<boolean> {
-  const { rows } = await session.batch(`SELECT TOP (1) 1 AS one FROM ${quoteTable(name)}`);
-  return rows.length === 0;
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [item]);
-    else group.push(item);
-  }
-  return groups;
+  const rows = await readIfPossible(session, `SELECT TOP (1) 1 AS one FROM ${quoteTable(name)}`);
+  return rows?.length === 0;
 }

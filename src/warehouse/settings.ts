@@ -1,9 +1,9 @@
 // What of the server and the database decides how well walbridge runs there.
 // https://learn.microsoft.com/sql/relational-databases/system-catalog-views/sys-databases-transact-sql
+import { readIfPossible } from './catalog-query.ts';
 import type { WarehouseFinding } from './finding.ts';
 import { quoteName } from './identifier.ts';
 import type { SqlSession } from './session.ts';
-import { WarehouseError } from './sql-fault.ts';
 
 export interface DatabaseSettings {
   readonly database: string;
@@ -33,14 +33,8 @@ WHERE d.name = DB_NAME()`;
 
 /** null where the login or the server doesn't let them be read. */
 export async function readSettings(session: SqlSession): Promise<DatabaseSettings | null> {
-  let rows: readonly SettingsRow[];
-  try {
-    ({ rows } = await session.batch<SettingsRow>(statement));
-  } catch (error) {
-    if (error instanceof WarehouseError && error.fault.scope === 'structure') return null;
-    throw error;
-  }
-  const [row] = rows;
+  const rows = await readIfPossible<SettingsRow>(session, statement);
+  const row = rows?.[0];
   if (row === undefined) return null;
   const major = Number.parseInt(row.version ?? '', 10);
   return {

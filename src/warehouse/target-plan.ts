@@ -2,7 +2,7 @@
 // Guarantees: pure; an existing table's own columns, keys and data are left alone: it only ever gains columns.
 import type { TargetTable } from '../mapping/target.ts';
 import { adoptTable } from './adopt-table.ts';
-import { type Catalog, tableKey } from './catalog.ts';
+import { type Catalog, type CatalogPart, tableKey } from './catalog.ts';
 import { createTable } from './create-table.ts';
 import type { WarehouseFinding } from './finding.ts';
 import { displayTable, quoteName, type TableName } from './identifier.ts';
@@ -22,7 +22,11 @@ export interface TargetPlan {
 /** With an `error` among the findings, don't run the statements. */
 export function planTargets(catalog: Catalog, targets: readonly TargetTable[]): TargetPlan {
   const statements: TargetStatement[] = [];
-  const findings: WarehouseFinding[] = [...sharedTables(targets), ...foreignKeyFindings(catalog, targets)];
+  const findings: WarehouseFinding[] = [
+    ...catalog.unread.map(unreadFinding),
+    ...sharedTables(targets),
+    ...foreignKeyFindings(catalog, targets),
+  ];
   const schemas = new Set(catalog.schemas);
   for (const target of targets) {
     const { entity } = target;
@@ -42,6 +46,51 @@ export function planTargets(catalog: Catalog, targets: readonly TargetTable[]): 
     findings.push(...created.findings);
   }
   return { statements, findings };
+}
+
+const unreadParts: Readonly<
+  Record<CatalogPart, { severity: WarehouseFinding['severity']; view: string; unknown: string }>
+> = {
+  'column traits': {
+    severity: 'advice',
+    view: 'sys.columns',
+    unknown:
+      'which columns are IDENTITY, computed or have a default is unknown: writing to such a column would halt its lane.',
+  },
+  'temporal tables': {
+    severity: 'advice',
+    view: 'sys.tables',
+    unknown: 'which tables are system-versioned is unknown: writing to a period column would halt its lane.',
+  },
+  'unique keys': {
+    severity: 'advice',
+    view: 'sys.indexes',
+    unknown:
+      "whether each table has a primary key or unique index on exactly its mapping's key is unknown; expected one.",
+  },
+  triggers: {
+    severity: 'advice',
+    view: 'sys.triggers',
+    unknown: 'whether a trigger changes what is written is unknown; expected none that does.',
+  },
+  'foreign keys': {
+    severity: 'warning',
+    view: 'sys.foreign_keys',
+    unknown:
+      'tables are written in the order that a batch names them: enabled foreign keys between them would send rows to quarantine.',
+  },
+};
+
+function unreadFinding(part: CatalogPart): WarehouseFinding {
+  const { severity, view, unknown } = unreadParts[part];
+  return {
+    code: 'WB6116',
+    severity,
+    entity: null,
+    object: view,
+    message: `It could not be read (is the login granted VIEW DEFINITION?): ${unknown}`,
+    statement: null,
+  };
 }
 
 function sharedTables(targets: readonly TargetTable[]): WarehouseFinding[] {

@@ -169,7 +169,7 @@ describe('the catalog', () => {
     const { tables, foreignKeys } = await readCatalog(warehouse, [parents]);
     const facts = tables.get(tableKey(parents));
     expect(facts?.empty).toBe(false);
-    expect(facts?.uniqueKeys.map((key) => [key.name, key.columns, key.primary])).toEqual([
+    expect(facts?.uniqueKeys?.map((key) => [key.name, key.columns, key.primary])).toEqual([
       ['PK_parents', ['id'], true],
       ['UQ_parents', ['email'], false],
     ]);
@@ -190,6 +190,48 @@ describe('the catalog', () => {
 
   it('leaves out what isn’t there', async () => {
     expect((await readCatalog(warehouse, [{ schema: 'crm', table: "no'body" }])).tables.size).toBe(0);
+  });
+});
+
+describe('a server without most catalog views', () => {
+  /** The server itself refuses each, as one that has never heard of it. */
+  function without(session: Warehouse): Warehouse {
+    const strange = (sql: string) =>
+      sql.replace(
+        /sys\.(triggers|indexes|foreign_keys|databases)\b|is_computed|GeneratedAlwaysType'\) AS/g,
+        'sys.no_such_thing',
+      );
+    return {
+      ...session,
+      batch: (sql) => session.batch(strange(sql)),
+      transaction: (work) =>
+        session.transaction((inner) =>
+          work({
+            ...inner,
+            batch: (sql) => inner.batch(strange(sql)),
+            query: inner.query,
+            bulkLoad: inner.bulkLoad,
+          }),
+        ),
+    };
+  }
+
+  it('is one that init works on: what it does not tell is advice', async () => {
+    const bare = { ...contacts, entity: 'bare', table: 'bare' };
+    const report = await initWarehouse(without(warehouse), [bare], { dryRun: false, actor: 'test' });
+    expect(report).toMatchObject({ applied: true });
+    const again = await initWarehouse(without(warehouse), [bare], { dryRun: false, actor: 'test' });
+    expect(again).toMatchObject({ applied: true, statements: [] });
+    expect(again.findings.map(({ code, severity, object }) => [code, severity, object])).toEqual([
+      ['WB6200', 'advice', 'sys.databases'],
+      ['WB6116', 'advice', 'sys.columns'],
+      ['WB6116', 'advice', 'sys.tables'],
+      ['WB6116', 'advice', 'sys.indexes'],
+      ['WB6116', 'advice', 'sys.triggers'],
+      ['WB6116', 'warning', 'sys.foreign_keys'],
+    ]);
+    const { tables } = await readCatalog(without(warehouse), [bare]);
+    expect(tables.get(tableKey(bare))).toMatchObject({ uniqueKeys: null, triggers: null, temporal: false });
   });
 });
 

@@ -30,7 +30,7 @@ const contacts: TargetTable = {
   metadata: { commitLsn: '_lsn', appliedAt: '_applied_at' },
 };
 
-const none: Catalog = { tables: new Map(), foreignKeys: [], schemas: new Set(['DBO']) };
+const none: Catalog = { tables: new Map(), foreignKeys: [], schemas: new Set(['DBO']), unread: [] };
 
 function has(name: string, text: string, more: Partial<ColumnFacts> = {}): ColumnFacts {
   const known = parseSqlType(text);
@@ -65,7 +65,12 @@ const complete: TableFacts = {
 };
 
 function catalogOf(facts: TableFacts, foreignKeys: ForeignKeyFacts[] = []): Catalog {
-  return { tables: new Map([[tableKey(facts.name), facts]]), foreignKeys, schemas: new Set(['CRM']) };
+  return {
+    tables: new Map([[tableKey(facts.name), facts]]),
+    foreignKeys,
+    schemas: new Set(['CRM']),
+    unread: [],
+  };
 }
 
 function adopt(change: Partial<TableFacts>, target: TargetTable = contacts) {
@@ -219,10 +224,28 @@ describe('a legacy table', () => {
     const trigger = { name: 'trg', disabled: false, insteadOf: false };
     expect(adopt({ triggers: [trigger] }).findings).toMatchObject([{ code: 'WB6112', severity: 'warning' }]);
     expect(adopt({ triggers: [{ ...trigger, insteadOf: true }] }).findings).toMatchObject([
-      { code: 'WB6112', severity: 'error', statement: 'DISABLE TRIGGER [trg] ON [crm].[contacts]' },
+      { code: 'WB6112', severity: 'error', statement: 'ALTER TABLE [crm].[contacts] DISABLE TRIGGER [trg]' },
     ]);
     expect(adopt({ triggers: [{ ...trigger, disabled: true }] }).findings).toEqual([]);
     expect(adopt({ temporal: true }).findings).toMatchObject([{ code: 'WB6114', severity: 'advice' }]);
+  });
+});
+
+describe('what the catalog does not tell', () => {
+  it('is advice, and refuses no table', () => {
+    const catalog: Catalog = {
+      ...catalogOf({ ...complete, uniqueKeys: null, triggers: null }),
+      unread: ['column traits', 'temporal tables', 'unique keys', 'triggers', 'foreign keys'],
+    };
+    const { statements, findings } = planTargets(catalog, [contacts]);
+    expect(statements).toEqual([]);
+    expect(findings.map(({ code, severity, object }) => [code, severity, object])).toEqual([
+      ['WB6116', 'advice', 'sys.columns'],
+      ['WB6116', 'advice', 'sys.tables'],
+      ['WB6116', 'advice', 'sys.indexes'],
+      ['WB6116', 'advice', 'sys.triggers'],
+      ['WB6116', 'warning', 'sys.foreign_keys'],
+    ]);
   });
 });
 
