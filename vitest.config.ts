@@ -18,8 +18,14 @@ export default defineConfig({
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       onSandbox('sandbox', 30_000),
       onSandbox('integration', 60_000),
-      // Kills processes and measures delays: one file at a time.
-      { test: { ...onSandbox('faults', 600_000).test, fileParallelism: false } },
+      {
+        test: {
+          ...onSandbox('faults', 600_000).test,
+          // They run the built command line; they kill processes and measure delays: one file at a time.
+          globalSetup: ['test/faults/build.ts', 'sandbox/vitest-setup.ts'],
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

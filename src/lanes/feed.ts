@@ -60,6 +60,7 @@ export class LaneFeed {
     this.#signal = signal;
     this.#watermark = watermark;
     this.#assembly = new BatchAssembly(queue.lane, limits, watermark);
+    signal.addEventListener('abort', () => this.#wake(), { once: true });
     queue.onSettled((outcome) => {
       if (outcome.kind === 'gap') this.#abandon('the apply side found a batch missing');
       else this.confirm(outcome.watermark);
@@ -171,10 +172,7 @@ export class LaneFeed {
 
   async #untilRoom(): Promise<void> {
     while (this.#isCrowded() && !this.#signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#wakers.push(resolve);
-        this.#signal.addEventListener('abort', () => resolve(), { once: true });
-      });
+      await new Promise<void>((resolve) => this.#wakers.push(resolve));
     }
   }
 
