@@ -88,8 +88,13 @@ function parseFields(json: unknown, report: Report): SchemaField[] {
   for (const [index, field] of json.entries()) {
     const name = isObject(field) ? field.name : undefined;
     const path = `fields.${typeof name === 'string' ? name : index}`;
-    if (!isObject(field) || typeof name !== 'string' || !namePattern.test(name) || name === '__proto__') {
+    if (!isObject(field) || typeof name !== 'string' || !namePattern.test(name)) {
       report('WB3004', path, quote(name), 'a field with a name of letters, digits and underscores');
+      continue;
+    }
+    // A record without the field would seem to have it.
+    if (name in Object.prototype) {
+      report('WB3004', path, quote(name), 'a name that JavaScript objects do not have of themselves');
       continue;
     }
     if (names.has(name)) report('WB3004', path, 'a second field of that name', 'each name once');

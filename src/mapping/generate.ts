@@ -178,7 +178,8 @@ function keyType(
 /** An Avro name near the given one, and new in `taken`. https://avro.apache.org/docs/1.11.1/specification/#names */
 function avroName(name: string, taken: Set<string>): string {
   const word = name.replace(/\W/g, '_');
-  const base = /^[A-Za-z_]/.test(word) ? word : `_${word}`;
+  // `constructor` and the like: every object has them, so that a field of that name could not be told from an absent one.
+  const base = word in Object.prototype ? `${word}_column` : /^[A-Za-z_]/.test(word) ? word : `_${word}`;
   let unique = base;
   for (let count = 2; taken.has(unique); count += 1) unique = `${base}_${count}`;
   taken.add(unique);

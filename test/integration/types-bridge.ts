@@ -1,0 +1,143 @@
+// A whole bridge in one process for tests: a source database with any tables, the mappings that `generate` writes for them, a
+// queue on PostgreSQL, a warehouse; both roles run as the daemon runs them.
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import pg from 'pg';
+import { pino } from 'pino';
+import { inject } from 'vitest';
+import { createQueue, createWarehouse } from '../../sandbox/address.ts';
+import { describeTables } from '../../src/capture/describe-tables.ts';
+import { withSource } from '../../src/capture/source-client.ts';
+import type { TableName } from '../../src/change/table-description.ts';
+import { type Settings, settingsSchema } from '../../src/config/settings.ts';
+import { runApply } from '../../src/daemon/apply-role.ts';
+import { runCapture } from '../../src/daemon/capture-role.ts';
+import { sourceOf } from '../../src/daemon/connections.ts';
+import { initialise } from '../../src/daemon/init.ts';
+import { loadMappings } from '../../src/daemon/load-mappings.ts';
+import { generateMapping } from '../../src/mapping/generate.ts';
+import { openWarehouse } from '../../src/warehouse/connection.ts';
+import type { Warehouse } from '../../src/warehouse/session.ts';
+import { until } from './capture-recorder.ts';
+
+const log = pino({ level: process.env.WALBRIDGE_TEST_LOG ?? 'silent' });
+
+export interface BridgeOptions {
+  readonly ddl: string;
+  readonly tables: readonly TableName[];
+  /** The generated mapping's text, changed as a person would. */
+  readonly edit?: (table: string, mapping: string) => string;
+  readonly editSchema?: (table: string, schema: string) => string;
+  readonly lane?: Readonly<Record<string, number>>;
+}
+
+export class Bridge {
+  readonly source: pg.Client;
+  readonly warehouse: Warehouse;
+  readonly #settings: Settings;
+  readonly #folder: string;
+  #stop: AbortController | null = null;
+  #roles: Promise<unknown> = Promise.resolve();
+  fault: unknown = null;
+
+  private constructor(source: pg.Client, warehouse: Warehouse, settings: Settings, folder: string) {
+    this.source = source;
+    this.warehouse = warehouse;
+    this.#settings = settings;
+    this.#folder = folder;
+  }
+
+  /** Runs `ddl`, generates the mappings, and `init`. */
+  static async open(options: BridgeOptions): Promise<Bridge> {
+    const name = `types_${randomBytes(5).toString('hex')}`;
+    const sandbox = inject('sandbox');
+    const [url, queueUrl, connectionString] = await Promise.all([
+      createQueue(sandbox, name),
+      createQueue(sandbox, `${name}_queue`),
+      createWarehouse(sandbox, name),
+    ]);
+    const source = new pg.Client({ connectionString: url });
+    await source.connect();
+    // As the tail's session has it: the texts to compare with.
+    await source.query(`SET TimeZone = 'UTC'; SET lc_monetary = 'C'; SET extra_float_digits = 3`);
+    await source.query(options.ddl);
+    const folder = await mkdtemp(join(tmpdir(), 'walbridge-types-'));
+    const settings = settingsSchema.parse({
+      source: { url, slot: name, publications: [name] },
+      warehouse: { connectionString },
+      queue: { backend: 'postgres', url: queueUrl },
+      schemas: join(folder, 'schemas'),
+      mappings: join(folder, 'mappings'),
+      lane: options.lane ?? {},
+      retry: { initialMs: 50, maximumMs: 200 },
+    });
+    const described = await withSource(sourceOf(settings), (client) =>
+      describeTables(client, options.tables),
+    );
+    for (const table of described) {
+      const written = generateMapping(table);
+      const mapping = options.edit?.(table.table, written.mappingText) ?? written.mappingText;
+      const schema = options.editSchema?.(table.table, written.schemaText) ?? written.schemaText;
+      await write(join(settings.schemas, written.schemaPath), schema);
+      await write(join(settings.mappings, written.mappingPath), mapping);
+    }
+    const { findings, applied } = await initialise(settings, false, 'test', log);
+    if (!applied) throw new Error(findings.map(({ text }) => text).join('\n'));
+    return new Bridge(source, await openWarehouse({ connectionString }), settings, folder);
+  }
+
+  async start(): Promise<void> {
+    const loaded = await loadMappings(this.#settings);
+    const stop = new AbortController();
+    const guard = (role: Promise<void>) =>
+      role.catch((error) => {
+        if (!stop.signal.aborted) this.fault ??= error;
+      });
+    this.#stop = stop;
+    this.#roles = Promise.all([
+      guard(runCapture(this.#settings, loaded, log, stop.signal)),
+      guard(runApply(this.#settings, loaded, log, stop.signal)),
+    ]);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop?.abort();
+    await this.#roles;
+  }
+
+  /** Resolves when the warehouse has all that the source has committed: a marker row sent behind it has arrived. */
+  async settled(marker: { table: string; values: string }): Promise<void> {
+    const { rows } = await this.source.query<{ lsn: string }>(
+      `WITH marker AS (INSERT INTO ${marker.table} VALUES ${marker.values} RETURNING 1) SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn AS lsn FROM marker`,
+    );
+    const lsn = BigInt(rows[0]?.lsn ?? 0);
+    await until('the warehouse to catch up', async () => {
+      if (this.fault !== null) throw this.fault;
+      const found = await this.warehouse.batch<{ lsn: string }>(
+        'SELECT CONVERT(varchar(20), commit_lsn) AS lsn FROM walbridge.watermark',
+      );
+      return found.rows.length > 0 && found.rows.every((row) => BigInt(row.lsn) >= lsn);
+    });
+  }
+
+  async rows<Row = Record<string, unknown>>(sql: string): Promise<readonly Row[]> {
+    return (await this.warehouse.batch<Row>(sql)).rows;
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await this.warehouse.close();
+    await this.source.query(
+      'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database() AND NOT active',
+    );
+    await this.source.end();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+async function write(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, text);
+}
