@@ -71,11 +71,11 @@ export function batchName(batch: LaneBatch): string {
 export function moveWatermark(batch: LaneBatch, first: boolean): string {
   const { lsn, ordinal } = batch.last;
   const position = `'${formatPosition(batch.last)}'`;
-  const time = `CONVERT(datetimeoffset(6), '${offsetText(batch.commitTimeMicros)}', 121)`;
+  const time = `CONVERT(datetimeoffset(6), '${offsetText(batch.commitTimeMicros)}')`;
   if (first) {
-    return `INSERT INTO ${controlTable('watermark')} (lane, commit_lsn, ordinal, position, commit_time, applied_at) VALUES (${quoteText(batch.lane)}, ${lsn}, ${ordinal}, ${position}, ${time}, SYSDATETIMEOFFSET());`;
+    return `INSERT INTO ${controlTable('watermark')} (lane, commit_lsn, ordinal, [position], commit_time, applied_at) VALUES (${quoteText(batch.lane)}, ${lsn}, ${ordinal}, ${position}, ${time}, SYSDATETIMEOFFSET());`;
   }
-  return `UPDATE ${controlTable('watermark')} SET commit_lsn = ${lsn}, ordinal = ${ordinal}, position = ${position}, commit_time = ${time}, applied_at = SYSDATETIMEOFFSET() WHERE lane = ${quoteText(batch.lane)};`;
+  return `UPDATE ${controlTable('watermark')} SET commit_lsn = ${lsn}, ordinal = ${ordinal}, [position] = ${position}, commit_time = ${time}, applied_at = SYSDATETIMEOFFSET() WHERE lane = ${quoteText(batch.lane)};`;
 }
 
 export interface LoggedBatch {
@@ -94,7 +94,7 @@ export function logBatch(log: LoggedBatch): string {
   const { batch, from } = log;
   const { lsn, ordinal } = batch.last;
   const table = controlTable('batchLog');
-  return `INSERT INTO ${table} (lane, commit_lsn, ordinal, position, previous_lsn, previous_ordinal, previous_position, commit_time, changes, rows_inserted, rows_updated, rows_deleted, tables_truncated, rows_quarantined, is_part, milliseconds, applied_at)
-SELECT ${quoteText(batch.lane)}, ${lsn}, ${ordinal}, '${formatPosition(batch.last)}', ${from.lsn}, ${from.ordinal}, '${formatPosition(from)}', CONVERT(datetimeoffset(6), '${offsetText(batch.commitTimeMicros)}', 121), ${log.changes}, ${total('inserted', log.tables)}, ${total('updated', log.tables)}, ${total('deleted', log.tables)}, ${log.truncated}, ${log.quarantined}, ${ordinal === WHOLE ? 0 : 1}, ${log.milliseconds}, SYSDATETIMEOFFSET()
+  return `INSERT INTO ${table} (lane, commit_lsn, ordinal, [position], previous_lsn, previous_ordinal, previous_position, commit_time, changes, rows_inserted, rows_updated, rows_deleted, tables_truncated, rows_quarantined, is_part, milliseconds, applied_at)
+SELECT ${quoteText(batch.lane)}, ${lsn}, ${ordinal}, '${formatPosition(batch.last)}', ${from.lsn}, ${from.ordinal}, '${formatPosition(from)}', CONVERT(datetimeoffset(6), '${offsetText(batch.commitTimeMicros)}'), ${log.changes}, ${total('inserted', log.tables)}, ${total('updated', log.tables)}, ${total('deleted', log.tables)}, ${log.truncated}, ${log.quarantined}, ${ordinal === WHOLE ? 0 : 1}, ${log.milliseconds}, SYSDATETIMEOFFSET()
 WHERE NOT EXISTS (SELECT 1 FROM ${table} WHERE lane = ${quoteText(batch.lane)} AND commit_lsn = ${lsn} AND ordinal = ${ordinal});`;
 }

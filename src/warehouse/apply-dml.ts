@@ -29,7 +29,7 @@ export class TableDml {
     if (absent.length === 0) return [];
     const sets = absent.map(
       (column, index) =>
-        `s.${column.staged} = CASE WHEN SUBSTRING(s.m, ${index + 1}, 1) = '1' THEN ${column.toStaging(`t.${column.name}`)} ELSE s.${column.staged} END`,
+        `${column.staged} = CASE WHEN SUBSTRING(s.m, ${index + 1}, 1) = '1' THEN ${column.toStaging(`t.${column.name}`)} ELSE s.${column.staged} END`,
     );
     return [
       `UPDATE s SET ${sets.join(', ')} FROM ${name} AS s JOIN ${plan.table} AS t WITH (UPDLOCK) ON ${match(plan, 't', 's', 'origin')} WHERE s.m IS NOT NULL;`,
@@ -76,10 +76,10 @@ export class TableDml {
     if (upserts === 0) return [];
     const sets = plan.columns
       .filter((column) => column.origin === null)
-      .map((column) => `t.${column.name} = ${column.toTarget(`s.${column.staged}`)}`);
-    for (const [column, value] of metadataValues(this.staging)) sets.push(`t.${column} = ${value}`);
+      .map((column) => `${column.name} = ${column.toTarget(`s.${column.staged}`)}`);
+    for (const [column, value] of metadataValues(this.staging)) sets.push(`${column} = ${value}`);
     const from = `FROM ${plan.table} AS t JOIN ${name} AS s ON ${match(plan, 't', 's')} WHERE s.o > 0`;
-    if (sets.length === 0) return [`SELECT ${this.#counters.updated} = COUNT_BIG(*) ${from};`];
+    if (sets.length === 0) return [`SELECT ${this.#counters.updated} = COUNT(*) ${from};`];
     return this.#counted(`UPDATE t SET ${sets.join(', ')} ${from};`, 'updated');
   }
 
@@ -114,7 +114,8 @@ export class TableDml {
   takeOut(references: readonly ForeignKeyFacts[]): string[] {
     const { plan, name } = this.staging;
     if (!this.#canReinsert) return [];
-    const kept = ['s.r', ...plan.legacy.map((column) => `t.${column}`)];
+    // By number: a legacy column may itself be called r.
+    const kept = ['s.r', ...plan.legacy.map((column, index) => `t.${column} AS l${index}`)];
     const free = references.length === 0 ? '' : ` AND ${unreferenced('t', references)}`;
     return [
       `SELECT ${kept.join(', ')} INTO ${this.#takenOut} FROM ${plan.table} AS t WITH (UPDLOCK, HOLDLOCK) JOIN ${name} AS s ON ${match(plan, 't', 's')} WHERE s.o > 0${free};`,
@@ -127,8 +128,8 @@ export class TableDml {
     const { plan, name } = this.staging;
     if (!this.#canReinsert) return [];
     const { updated, inserted } = this.#counters;
-    const sets = plan.legacy.map((column) => `t.${column} = k.${column}`);
-    const count = `(SELECT COUNT_BIG(*) FROM ${this.#takenOut})`;
+    const sets = plan.legacy.map((column, index) => `${column} = k.l${index}`);
+    const count = `(SELECT COUNT(*) FROM ${this.#takenOut})`;
     return [
       ...(sets.length === 0
         ? []
@@ -164,7 +165,7 @@ function metadataValues({ plan }: Staging): [column: string, value: string][] {
   const { commitLsn, commitTime, operation, appliedAt } = plan.target.metadata;
   const values: [string, string][] = [];
   if (commitLsn !== undefined) values.push([quoteName(commitLsn), 's.l']);
-  if (commitTime !== undefined) values.push([quoteName(commitTime), 'CONVERT(datetimeoffset(6), s.t, 121)']);
+  if (commitTime !== undefined) values.push([quoteName(commitTime), 'CONVERT(datetimeoffset(6), s.t)']);
   if (operation !== undefined) values.push([quoteName(operation), "CASE s.o WHEN 1 THEN 'I' ELSE 'U' END"]);
   if (appliedAt !== undefined) values.push([quoteName(appliedAt), 'SYSDATETIMEOFFSET()']);
   return values;

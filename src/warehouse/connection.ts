@@ -172,8 +172,8 @@ function session(request: () => mssql.Request): SqlSession {
 }
 
 function toResult<Row>(result: mssql.IResult<Row>): SqlResult<Row> {
-  const first: readonly Row[] | undefined = result.recordsets[0 as never];
-  return { rows: first ?? [], rowsAffected: result.rowsAffected };
+  const sets = result.recordsets as unknown as readonly (readonly Row[])[];
+  return { rows: sets.at(-1) ?? [], rowsAffected: result.rowsAffected };
 }
 
 /** nvarchar's longest that isn't (max): one declaration for all short texts, so that their plans are shared. */

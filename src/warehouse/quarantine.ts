@@ -32,7 +32,7 @@ export function stageQuarantine(rejected: readonly RejectedRow[]): TemporaryTabl
   }
   return {
     name: '#quarantine',
-    create: `CREATE TABLE #quarantine (e nvarchar(128) ${BIN} NOT NULL, l bigint NOT NULL, o bigint NOT NULL, p varchar(40) ${BIN} NOT NULL, t varchar(40) ${BIN} NOT NULL, c varchar(8) ${BIN} NOT NULL, w nvarchar(2000) COLLATE DATABASE_DEFAULT NOT NULL, x varchar(8) ${BIN} NOT NULL, k nvarchar(max) COLLATE DATABASE_DEFAULT NOT NULL, j nvarchar(max) COLLATE DATABASE_DEFAULT NULL);`,
+    create: `CREATE TABLE #quarantine (e nvarchar(128) ${BIN} NOT NULL, l bigint NOT NULL, o bigint NOT NULL, p varchar(40) ${BIN} NOT NULL, t varchar(40) ${BIN} NOT NULL, c varchar(8) ${BIN} NOT NULL, w nvarchar(2000) NOT NULL, x varchar(8) ${BIN} NOT NULL, k nvarchar(max) NOT NULL, j nvarchar(max) NULL);`,
     columns: [
       { name: 'e', type: 'nvarchar', length: 128, nullable: false },
       { name: 'l', type: 'bigint', nullable: false },
@@ -69,8 +69,8 @@ function both(a: RejectedRow, b: RejectedRow): RejectedRow {
 
 /** `batch` names the batch in the row: `previous..last`. */
 export function writeQuarantine(lane: string, batch: string): string {
-  return `INSERT INTO ${controlTable('quarantine')} (lane, commit_lsn, ordinal, position, entity, commit_time, code, reason, change, key_json, row_json, batch, quarantined_at)
-SELECT ${quoteText(lane)}, s.l, s.o, s.p, s.e, CONVERT(datetimeoffset(6), s.t, 121), s.c, s.w, s.x, s.k, s.j, ${quoteText(batch)}, SYSDATETIMEOFFSET()
+  return `INSERT INTO ${controlTable('quarantine')} (lane, commit_lsn, ordinal, [position], entity, commit_time, code, reason, [change], key_json, row_json, batch, quarantined_at)
+SELECT ${quoteText(lane)}, s.l, s.o, s.p, s.e, CONVERT(datetimeoffset(6), s.t), s.c, s.w, s.x, s.k, s.j, ${quoteText(batch)}, SYSDATETIMEOFFSET()
 FROM #quarantine AS s
 WHERE NOT EXISTS (SELECT 1 FROM ${controlTable('quarantine')} AS q WITH (UPDLOCK, HOLDLOCK) WHERE q.lane = ${quoteText(lane)} AND q.commit_lsn = s.l AND q.ordinal = s.o AND q.entity = s.e);`;
 }
@@ -114,7 +114,7 @@ export const quarantinedOrigins = `SELECT s.n AS n, s.r AS r, '${rejections.quar
 
 /** Full images and deletes say all there is to say of a key: what was open of it is settled. */
 export function resolveMended(by: string): string {
-  return `UPDATE q SET q.resolved_at = SYSDATETIMEOFFSET(), q.resolved_by = ${quoteText(by)} FROM ${controlTable('quarantine')} AS q JOIN #mended AS s ON ${openOfKey} WHERE s.p = 0;`;
+  return `UPDATE q SET resolved_at = SYSDATETIMEOFFSET(), resolved_by = ${quoteText(by)} FROM ${controlTable('quarantine')} AS q JOIN #mended AS s ON ${openOfKey} WHERE s.p = 0;`;
 }
 
 export function resolveTruncated(entity: string, at: Position, by: string): string {

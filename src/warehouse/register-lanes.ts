@@ -46,7 +46,7 @@ function registerScript(lanes: readonly string[], source: LaneSource): string {
   const origin = `${ORIGIN.lsn}, ${ORIGIN.ordinal}, '${formatPosition(ORIGIN)}'`;
   const inserts = lanes.map(
     (lane) =>
-      `INSERT INTO ${table} (lane, commit_lsn, ordinal, position, system_identifier, slot, applied_at)
+      `INSERT INTO ${table} (lane, commit_lsn, ordinal, [position], system_identifier, slot, applied_at)
 SELECT ${quoteText(lane)}, ${origin}, ${system}, ${slot}, SYSDATETIMEOFFSET()
 WHERE NOT EXISTS (SELECT 1 FROM ${table} WITH (UPDLOCK, HOLDLOCK) WHERE lane = ${quoteText(lane)});`,
   );

@@ -51,7 +51,10 @@ export interface SqlResult<Row> {
 }
 
 export interface SqlSession {
-  /** A plain batch. `rows` are those of its first SELECT. #temporary tables made in it outlive it. */
+  /**
+   * A plain batch. `rows` are those of its last SELECT: a trigger of the warehouse may have sent some of its own before.
+   * #temporary tables made in it outlive it.
+   */
   batch<Row = Record<string, unknown>>(sql: string): Promise<SqlResult<Row>>;
   /** One sp_executesql. #temporary tables made in it end with it. */
   query<Row = Record<string, unknown>>(sql: string, parameters: SqlParameters): Promise<SqlResult<Row>>;

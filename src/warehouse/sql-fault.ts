@@ -49,7 +49,8 @@ export function asWarehouseError(error: unknown, doing: string): WalbridgeError 
   return new WarehouseError(doing, fault, fault.number === null ? { cause: error } : undefined);
 }
 
-const lockNumbers = [1203, 1204, 1205, 1221, 1222, 3935, 3960, 3961, 3966, 601, 617, 669];
+// 13535: another transaction, begun later, has written the temporal table's row; a new one may.
+const lockNumbers = [1203, 1204, 1205, 1221, 1222, 3935, 3960, 3961, 3966, 601, 617, 669, 13535];
 const resourceNumbers = [701, 802, 8628, 8645, 8651, 10922, 10928, 10929, 10930, 10936, 17197, 17889];
 const fullNumbers = [1101, 1105, 3958, 3967, 9001, 9002, 9020];
 const failoverNumbers = [

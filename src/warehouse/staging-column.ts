@@ -58,7 +58,7 @@ export function stagingColumn(
       return asText(type, TIME_TEXT, (value) => offsetText(microsOf(value, field)), 121);
     case 'datetime':
     case 'smalldatetime':
-      // Style 126, with a T: these two read the others by the session's DATEFORMAT. They take three digits at most.
+      // With a T: these two read other formats by the session's DATEFORMAT. They take three digits at most.
       return asText(type, TIME_TEXT, (value) => timestampText(microsOf(value, field), 'T').slice(0, 23), 126);
     case 'char':
     case 'varchar':
@@ -106,6 +106,10 @@ function numberText(value: NonNullable<CanonicalValue>): string {
   return typeof value === 'boolean' ? String(Number(value)) : String(value);
 }
 
+/**
+ * `style` is for the way back only. On the way in, the text is in the one format that each type reads the same under every
+ * language, DATEFORMAT and compatibility level: https://learn.microsoft.com/sql/t-sql/data-types/datetime2-transact-sql
+ */
 function asText(
   type: SqlServerType,
   length: number,
@@ -118,7 +122,7 @@ function asText(
     bulk: { type: 'varchar', length },
     declaration: `${declaration} COLLATE Latin1_General_BIN2`,
     toBulk,
-    toTarget: (text) => `CONVERT(${typeText(type)}, ${text}${styled})`,
+    toTarget: (text) => `CONVERT(${typeText(type)}, ${text})`,
     toStaging: (value) => `CONVERT(${declaration}, ${value}${styled})`,
   };
 }

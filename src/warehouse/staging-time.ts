@@ -1,7 +1,7 @@
 // Dates and times as T-SQL's CONVERT reads them, from days and microseconds since 1970-01-01.
 // Guarantees: exact to the microsecond, four-digit years, the proleptic Gregorian calendar that both databases use. Values
 // beyond 0001-01-01 to 9999-12-31 are the caller's to keep out.
-// https://learn.microsoft.com/sql/t-sql/functions/cast-and-convert-transact-sql#date-and-time-styles
+// https://learn.microsoft.com/sql/t-sql/data-types/datetimeoffset-transact-sql (supported string literal formats)
 
 const MICROS_A_DAY = 86_400_000_000;
 
@@ -34,7 +34,7 @@ export function timeText(micros: number): string {
   return `${pairs[hours]}:${pairs[minutes - hours * 60]}:${pairs[seconds - minutes * 60]}.${threes[thousands]}${threes[fraction - thousands * 1000]}`;
 }
 
-/** `2024-01-31 12:34:56.789012` with the separator asked for: a blank (style 121) or a T (style 126). */
+/** `2024-01-31 12:34:56.789012` with the separator asked for: a T where only ISO 8601 is read alike everywhere. */
 export function timestampText(micros: number | bigint, separator: ' ' | 'T'): string {
   if (typeof micros === 'bigint') {
     const day = 86_400_000_000n;
@@ -45,7 +45,7 @@ export function timestampText(micros: number | bigint, separator: ' ' | 'T'): st
   return `${dateText(days)}${separator}${timeText(micros - days * MICROS_A_DAY)}`;
 }
 
-/** `2024-01-31 12:34:56.789012 +00:00`, for datetimeoffset under style 121. */
+/** `2024-01-31 12:34:56.789012 +00:00`, for datetimeoffset. */
 export function offsetText(micros: number | bigint): string {
   return `${timestampText(micros, ' ')} +00:00`;
 }

@@ -18,7 +18,7 @@ const operations = { delete: 0, insert: 1, update: 2 } as const;
 
 export interface PlannedColumn extends StagingColumn {
   readonly field: string;
-  /** The target's column, quoted. */
+  /** The target's column, quoted, as the catalog spells it: a database may tell case. */
   readonly name: string;
   /** The staging column: c0, c1, … */
   readonly staged: string;
@@ -59,7 +59,7 @@ export function planStaging(target: TargetTable, schema: RecordSchema, catalog: 
     return {
       ...stagingColumn(known.type ?? column.type, field.type, known.collation),
       field: column.field,
-      name: quoteName(column.name),
+      name: quoteName(known.name),
       staged: `c${index}`,
       origin: keyIndex < 0 ? null : `k${keyIndex}`,
       collation: known.collation,
@@ -70,7 +70,7 @@ export function planStaging(target: TargetTable, schema: RecordSchema, catalog: 
   const written = [...target.columns.map((column) => column.name), ...Object.values(target.metadata)];
   return {
     target,
-    table: quoteTable(target),
+    table: quoteTable(facts.name),
     columns,
     keys: target.key.flatMap((name) => columns[target.columns.findIndex((c) => c.name === name)] ?? []),
     numbered: facts.columns.some((column) => column.identity),
