@@ -10,6 +10,8 @@ import type { RecordWriter } from './record-writer.ts';
 
 /** Flags of an upsert's frame. */
 export const upsertFlags = { inserted: 1, partial: 2, keyMoved: 4 } as const;
+/** Flags of a reject's frame. */
+export const rejectFlags = { key: 1, keyMoved: 2 } as const;
 
 /** Begins a transaction's events: at its first event, and again behind a cut within it. */
 export function appendTransaction(out: GrowingBuffer, commitLsn: bigint, commitTimeMicros: bigint): void {
@@ -29,7 +31,7 @@ export function appendEvent(out: GrowingBuffer, event: CanonicalEvent, writer: R
     writeString(out, event.entity);
     if (event.op === 'upsert') appendUpsert(out, event, writer);
     else if (event.op === 'delete') appendDelete(out, event, writer);
-    else if (event.op === 'reject') appendReject(out, event);
+    else if (event.op === 'reject') appendReject(out, event, writer);
     endFrame(out, start);
   } catch (error) {
     out.length = start;
@@ -54,8 +56,14 @@ function appendDelete(out: GrowingBuffer, event: DeleteEvent, writer: RecordWrit
   writer.appendPartial(out, event.key, null);
 }
 
-/** Of any text: a lone surrogate becomes U+FFFD, for a reject must not fail. */
-function appendReject(out: GrowingBuffer, event: RejectEvent): void {
+/** Its texts may be any: a lone surrogate becomes U+FFFD, for a reject must not fail. */
+function appendReject(out: GrowingBuffer, event: RejectEvent, writer: RecordWriter): void {
+  const { key, previousKey } = event;
+  out.reserve(1);
+  out.bytes[out.length] =
+    (key === null ? 0 : rejectFlags.key) | (previousKey === null ? 0 : rejectFlags.keyMoved);
+  out.length += 1;
+  for (const one of [key, previousKey]) if (one !== null) writer.appendPartial(out, one, null);
   for (const text of [event.code, event.reason, event.change, event.keyJson, event.rowJson]) {
     const bytes = Buffer.from(text, 'utf8');
     writeLong(out, bytes.length);

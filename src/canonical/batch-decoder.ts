@@ -2,7 +2,7 @@
 // Guarantees: events in the order in which they were written, each checked before it is read; a damaged payload and a
 // schema that nobody knows are errors with a code, never a wrong value.
 
-import { upsertFlags } from './batch-codec.ts';
+import { rejectFlags, upsertFlags } from './batch-codec.ts';
 import { type Cursor, readLength, readLong, readString, skip } from './binary.ts';
 import type { CanonicalEvent, CanonicalRecord, RejectEvent } from './event.ts';
 import { checkFrame, corrupt, FRAME_HEAD, frameKinds } from './frame.ts';
@@ -88,12 +88,19 @@ function readEvent(
     case frameKinds.truncate:
       return { op: 'truncate', entity, at, commitTimeMicros };
     case frameKinds.reject: {
+      skip(cursor, 1);
+      const flags = cursor.bytes[cursor.at - 1] ?? 0;
+      const keyOf = (flag: number) =>
+        (flags & flag) === 0 ? null : readPartial(cursor, entity, readers).record;
+      const key = keyOf(rejectFlags.key);
+      const previousKey = keyOf(rejectFlags.keyMoved);
       const code = readString(cursor);
       const reason = readString(cursor);
       const change = readString(cursor) as RejectEvent['change'];
       const keyJson = readString(cursor);
       const rowJson = readString(cursor);
-      return { op: 'reject', entity, at, commitTimeMicros, code, reason, change, keyJson, rowJson };
+      const what = { code, reason, change, key, previousKey, keyJson, rowJson };
+      return { op: 'reject', entity, at, commitTimeMicros, ...what };
     }
     default:
       throw new RangeError('its kind is unknown');

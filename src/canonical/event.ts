@@ -53,6 +53,10 @@ export interface RejectEvent extends EventAt {
   readonly reason: string;
   /** What the source did. */
   readonly change: 'insert' | 'update' | 'delete';
+  /** The row's key as a delete would carry it; null where the key itself could not be mapped. */
+  readonly key: CanonicalRecord | null;
+  /** The key before this change where it moved, else null: no row is there any more. */
+  readonly previousKey: CanonicalRecord | null;
   /** The source key as JSON text, and the source row as JSON text (PostgreSQL's text of each column). */
   readonly keyJson: string;
   readonly rowJson: string;

@@ -161,7 +161,7 @@ function upsert(
   if (keyKnown(state, old)) {
     const before = keyOf(state, old);
     if (before instanceof Unmappable) return before;
-    if (!state.keyFields.every((field) => same(before[field], record[field]))) previousKey = before;
+    if (!isSameKey(state, before, record)) previousKey = before;
   }
   return {
     entity: base.entity,
@@ -201,6 +201,20 @@ function keyOf(state: MapperState, row: SourceRow): CanonicalRecord | Unmappable
   return absent.length > 0 ? missingKey() : key;
 }
 
+/** For a row that is rejected already, whatever the reason. */
+function keyIfMappable(state: MapperState, row: SourceRow): CanonicalRecord | null {
+  try {
+    const key = keyOf(state, row);
+    return key instanceof Unmappable ? null : key;
+  } catch {
+    return null;
+  }
+}
+
+function isSameKey(state: MapperState, a: CanonicalRecord, b: CanonicalRecord): boolean {
+  return state.keyFields.every((field) => same(a[field], b[field]));
+}
+
 function missingKey(): Unmappable {
   return new Unmappable(rejections.missingKey, 'the change does not carry the whole key of the row');
 }
@@ -236,16 +250,21 @@ function rejectEvent(
   if (change.op === 'truncate') return { ...base, op: 'truncate' };
   const row = change.op === 'delete' ? change.old : change.row;
   const old = change.op === 'update' ? change.old : null;
-  const key = Object.fromEntries(
+  const sourceKey = Object.fromEntries(
     state.keyColumns.map((column) => [column, row[column] ?? old?.[column] ?? null]),
   );
+  const key = keyIfMappable(state, withKey(state, row, old));
+  const before = keyKnown(state, old) ? keyIfMappable(state, old) : null;
+  const isMoved = before !== null && !(key !== null && isSameKey(state, before, key));
   return {
     ...base,
     op: 'reject',
     code: why.code,
     reason: why.reason,
     change: change.op,
-    keyJson: JSON.stringify(key),
+    key,
+    previousKey: isMoved ? before : null,
+    keyJson: JSON.stringify(sourceKey),
     rowJson: JSON.stringify(row),
   };
 }

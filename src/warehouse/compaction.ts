@@ -147,6 +147,8 @@ class TableCompaction {
       event.absent.length === 0 ? event.absent : event.absent.filter((field) => this.#fields.has(field));
     if (this.#stale.size > 0 && this.#isStale(event, absent.length > 0)) {
       this.#reject(event, event.record, rejections.quarantinedOrigin);
+      if (previousKey !== key && event.previousKey !== null)
+        this.#remove(previousKey, event.previousKey, event);
       return;
     }
     const { at, commitTimeMicros, inserted } = event;
@@ -220,12 +222,18 @@ class TableCompaction {
   }
 
   #rejectAsMapped(event: RejectEvent): void {
-    if (event.change !== 'delete') this.#stale.add(event.keyJson);
+    const keyJson = event.key === null ? event.keyJson : this.#keyJson(event.key);
+    if (event.change !== 'delete') this.#stale.add(keyJson);
+    const previousKey = event.previousKey === null ? null : this.#keyOf(event.previousKey);
+    if (previousKey !== null && event.previousKey !== null) {
+      this.#stale.delete(this.#keyJson(event.previousKey));
+      this.#remove(previousKey, event.previousKey, event);
+    }
     this.#rejected.push({
       target: this.#target,
       change: event.change,
       rejection: { code: event.code, reason: event.reason },
-      source: { kind: 'mapped', keyJson: event.keyJson, rowJson: event.rowJson },
+      source: { kind: 'mapped', keyJson, rowJson: event.rowJson },
       at: event.at,
       commitTimeMicros: event.commitTimeMicros,
     });

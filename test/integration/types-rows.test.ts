@@ -204,3 +204,39 @@ it('replaces what does not fit where the mapping says so, and flags it', async (
   ]);
   expect(await quarantine('replaced')).toEqual([]);
 });
+
+it('knows a quarantined row again by its key, whatever the mapping calls it', async () => {
+  const fit = '1.12345678901';
+  const select =
+    'SELECT CONVERT(varchar(10), the_day, 23) AS id, CONVERT(varchar(50), fit) AS fit, big FROM crm.renamed_key ORDER BY 1';
+  const source = 'SELECT id::text, fit::numeric(38,10)::text AS fit, big FROM renamed_key ORDER BY 1';
+  await run(`INSERT INTO renamed_key VALUES ('2020-01-01', 1, ${big(3)}), ('2020-02-02', 1, ${big(3)})`);
+  await settled();
+  const before = await bridge.rows(select);
+  // In one batch and in several: a partial image on top of a refused one would mix two states of the row.
+  await run(`UPDATE renamed_key SET fit = ${fit}, big = ${big(5)} WHERE id = '2020-01-01'`);
+  await settled();
+  await run(`UPDATE renamed_key SET fit = 2 WHERE id = '2020-01-01'`);
+  await run(`BEGIN; UPDATE renamed_key SET fit = ${fit}, big = ${big(5)} WHERE id = '2020-02-02';
+    UPDATE renamed_key SET fit = 2 WHERE id = '2020-02-02'; COMMIT`);
+  await settled();
+  expect(await bridge.rows(select)).toEqual(before);
+  expect(await quarantine('renamed_key')).toMatchObject([
+    { code: 'WB3104', is_open: 1 },
+    { code: 'WB6512', is_open: 1 },
+    { code: 'WB3104', is_open: 1 },
+    { code: 'WB6512', is_open: 1 },
+  ]);
+  await run(`UPDATE renamed_key SET fit = 3, big = ${big(7)}`);
+  await settled();
+  expect(await bridge.rows(select)).toEqual((await run(source)).rows);
+  expect((await quarantine('renamed_key')).filter((row) => row.is_open === 1)).toEqual([]);
+  // A refused change of the key: the row is not under its old key any more.
+  await run(`UPDATE renamed_key SET id = '2021-01-01', fit = ${fit} WHERE id = '2020-01-01'`);
+  await settled();
+  expect((await bridge.rows(select)).map((row) => row.id)).toEqual(['2020-02-02']);
+  await run(`UPDATE renamed_key SET fit = 4, big = ${big(11)} WHERE id = '2021-01-01'`);
+  await settled();
+  expect(await bridge.rows(select)).toEqual((await run(source)).rows);
+  expect((await quarantine('renamed_key')).filter((row) => row.is_open === 1)).toEqual([]);
+});

@@ -164,6 +164,8 @@ export class TestLane {
         code: 'WB3101',
         reason: 'malformed',
         change: 'update',
+        key: null,
+        previousKey: null,
         keyJson: change.keyJson,
         rowJson: '{}',
       };

@@ -139,14 +139,16 @@ describe('a batch', () => {
         (id): CanonicalEvent => ({ ...place, op: 'delete', at: { lsn: 7n, ordinal: 2 ** 40 }, key: { id } }),
       ),
       fc.constant<CanonicalEvent>({ ...place, op: 'truncate', at: { lsn: 7n, ordinal: 9 } }),
-      fc.string().map(
-        (rowJson): CanonicalEvent => ({
+      fc.tuple(fc.string(), fc.option(long), fc.option(long)).map(
+        ([rowJson, id, previousId]): CanonicalEvent => ({
           ...place,
           op: 'reject',
           at: { lsn: 7n, ordinal: 4 },
           code: 'WB3103',
           reason: 'r',
           change: 'update',
+          key: id === null ? null : { id },
+          previousKey: previousId === null ? null : { id: previousId },
           keyJson: '{}',
           rowJson: Buffer.from(rowJson).toString(),
         }),

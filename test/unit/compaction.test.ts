@@ -190,6 +190,8 @@ describe('compaction', () => {
       code: 'WB3101',
       reason: 'name: malformed',
       change: 'update',
+      key: null,
+      previousKey: null,
       keyJson: '{"id":"7"}',
       rowJson: '{}',
     };
@@ -205,6 +207,8 @@ describe('compaction', () => {
       code: 'WB3101',
       reason: 'name: malformed',
       change: 'update',
+      key: null,
+      previousKey: null,
       keyJson: '{"id":"1"}',
       rowJson: '{}',
     };
@@ -223,10 +227,32 @@ describe('compaction', () => {
       targets,
     );
     expect(rejected.map((row) => row.rejection.code)).toEqual(['WB3101', 'WB6512', 'WB6512', 'WB6512']);
+    // The row is under key 1 no more, whatever became of the change that moved it.
     expect(tables[0]?.rows).toMatchObject([
-      { record: { id: 1, name: 'a' } },
+      { op: 'delete', record: { id: 1 } },
       { record: { id: 2, name: 'b', notes: 'c' } },
     ]);
+  });
+
+  it('names a rejected row by its canonical key, and leaves nothing under the key that it had', () => {
+    const reject: CanonicalEvent = {
+      op: 'reject',
+      ...at(),
+      code: 'WB3101',
+      reason: 'name: malformed',
+      change: 'update',
+      key: { id: 2 },
+      previousKey: { id: 1 },
+      keyJson: '{"source name of id":"02"}',
+      rowJson: '{}',
+    };
+    const partial = upsert({ id: 2, name: 'b' }, { absent: ['notes', 'body'] });
+    const { rejected, tables } = compact([upsert(full(1, 'a')), reject, partial], targets);
+    expect(rejected).toMatchObject([
+      { rejection: { code: 'WB3101' }, source: { keyJson: '{"id":"2"}' } },
+      { rejection: { code: 'WB6512' } },
+    ]);
+    expect(tables[0]?.rows).toMatchObject([{ op: 'delete', record: { id: 1 } }]);
   });
 
   it('compares keys exactly', () => {

@@ -85,8 +85,20 @@ describe('changes', () => {
       op: 'reject',
       code: 'WB4101',
       change: 'update',
+      key: { id: 1 },
+      previousKey: null,
       keyJson: '{"id":"1"}',
       rowJson: '{"id":"1","name":"n","first":"a","seats":"5"}',
+    });
+  });
+
+  it('a rejected row names the key that it left', () => {
+    const { relation, mapper } = bound();
+    const moved = update(relation, { ...row, id: '2', last: undefined }, { id: '1' });
+    expect(mapper.map(moved, transaction)).toMatchObject({
+      op: 'reject',
+      key: { id: 2 },
+      previousKey: { id: 1 },
     });
   });
 
