@@ -24,6 +24,8 @@ const warehouse = z.strictObject({
   password: z.string().optional(),
   /** Milliseconds that one statement may take. */
   requestTimeoutMs: positive.default(120_000),
+  /** Days that walbridge.batch_log keeps a row. */
+  batchLogDays: positive.default(30),
 });
 
 const queue = z.strictObject({
@@ -78,7 +80,15 @@ export const settingsSchema = z.strictObject({
   mappings: z.string().min(1).default('../mappings'),
   /** What a record's versions must be to each other; BACKWARD_TRANSITIVE: the newest reads whatever older ones queued. */
   compatibility: z
-    .enum(['NONE', 'BACKWARD', 'BACKWARD_TRANSITIVE', 'FORWARD', 'FORWARD_TRANSITIVE', 'FULL', 'FULL_TRANSITIVE'])
+    .enum([
+      'NONE',
+      'BACKWARD',
+      'BACKWARD_TRANSITIVE',
+      'FORWARD',
+      'FORWARD_TRANSITIVE',
+      'FULL',
+      'FULL_TRANSITIVE',
+    ])
     .default('BACKWARD_TRANSITIVE'),
   lane: lane.prefault({}),
   retry: retry.prefault({}),

@@ -9,6 +9,7 @@ import { ensureLaneQueue } from '../lanes/lane-queue.ts';
 import { LaneWorker } from '../lanes/lane-worker.ts';
 import { LaneApplier } from '../warehouse/lane-applier.ts';
 import { readCatalog } from '../warehouse/read-catalog.ts';
+import { pruneBatchLogHourly } from './batch-log-retention.ts';
 import { openQueueBackend, openWarehouseWhenReady, streamName } from './connections.ts';
 import { eventReaders, type LoadedMappings } from './load-mappings.ts';
 import { FaultLog, faultFields, type Logger } from './log.ts';
@@ -80,8 +81,7 @@ export async function runApply(
       );
     }
     log.info({ lanes: loaded.lanes }, 'applying');
-    if (!signal.aborted)
-      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    await pruneBatchLogHourly(warehouse, loaded.lanes, settings.warehouse, log, faults, signal);
   } finally {
     await Promise.all(workers.map((worker) => worker.stop(settings.shutdown.graceMs)));
     await warehouse.close();

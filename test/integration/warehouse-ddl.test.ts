@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createWarehouse } from '../../sandbox/address.ts';
 import { parseSqlType } from '../../src/mapping/default-type.ts';
 import type { TargetColumn, TargetTable } from '../../src/mapping/target.ts';
+import { pruneBatchLog } from '../../src/warehouse/batch-log.ts';
 import { tableKey } from '../../src/warehouse/catalog.ts';
 import { openWarehouse } from '../../src/warehouse/connection.ts';
 import { controlTable } from '../../src/warehouse/control-tables.ts';
@@ -232,6 +233,35 @@ describe('a server without most catalog views', () => {
     ]);
     const { tables } = await readCatalog(without(warehouse), [bare]);
     expect(tables.get(tableKey(bare))).toMatchObject({ uniqueKeys: null, triggers: null, temporal: false });
+  });
+});
+
+describe('the batch log', () => {
+  it('loses what is older than its days, of the given lanes only, however much that is', async () => {
+    const table = controlTable('batchLog');
+    // 1,001 rows: more than one statement takes.
+    const digits = '(VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9))';
+    const rowOf = (lane: string, lsn: string, days: number) =>
+      `SELECT N'${lane}', ${lsn}, 0, '0/1', 0, 0, '0/0', 1, 1, 0, 0, 0, 0, 0, 1, DATEADD(day, -${days}, SYSDATETIMEOFFSET())`;
+    const into = `INSERT INTO ${table} (lane, commit_lsn, ordinal, [position], previous_lsn, previous_ordinal, previous_position, changes, rows_inserted, rows_updated, rows_deleted, tables_truncated, rows_quarantined, is_part, milliseconds, applied_at)`;
+    await warehouse.batch(
+      `${into} ${rowOf('crm', 'a.n * 100 + b.n * 10 + c.n', 8)} FROM ${digits} AS a (n) CROSS JOIN ${digits} AS b (n) CROSS JOIN ${digits} AS c (n)`,
+    );
+    for (const [lane, lsn, days] of [
+      ['crm', '2000', 8],
+      ['crm', '2001', 6],
+      ['of another', '1', 8],
+    ] as const) {
+      await warehouse.batch(`${into} ${rowOf(lane, lsn, days)}`);
+    }
+    const signal = AbortSignal.timeout(60_000);
+    expect(await pruneBatchLog(warehouse, ['crm', "o'ther"], 7, signal)).toBe(1001);
+    expect(await pruneBatchLog(warehouse, ['crm'], 7, signal)).toBe(0);
+    const { rows } = await warehouse.batch(`SELECT lane, commit_lsn FROM ${table} ORDER BY lane`);
+    expect(rows).toEqual([
+      { lane: 'crm', commit_lsn: '2001' },
+      { lane: 'of another', commit_lsn: '1' },
+    ]);
   });
 });
 

@@ -1,0 +1,29 @@
+// Keeps the batch log short: removes what is older than its retention.
+// Guarantees: small statements, each its own transaction, so that no lane waits for them; only the given lanes' rows go, for
+// another walbridge may share the warehouse.
+import { controlTable } from './control-tables.ts';
+import { quoteText } from './identifier.ts';
+import type { SqlSession } from './session.ts';
+
+/** Well below the 5,000 locks at which SQL Server takes the whole table instead. */
+const CHUNK_ROWS = 1000;
+
+/** Removes the lanes' rows that were applied more than `days` days ago; resolves with how many. Throws a WarehouseError. */
+export async function pruneBatchLog(
+  session: SqlSession,
+  lanes: readonly string[],
+  days: number,
+  signal: AbortSignal,
+): Promise<number> {
+  let removed = 0;
+  for (let last = CHUNK_ROWS; last === CHUNK_ROWS && lanes.length > 0 && !signal.aborted; ) {
+    const { rowsAffected } = await session.batch(pruneStatement(lanes, days));
+    last = rowsAffected[0] ?? 0;
+    removed += last;
+  }
+  return removed;
+}
+
+function pruneStatement(lanes: readonly string[], days: number): string {
+  return `DELETE TOP (${CHUNK_ROWS}) FROM ${controlTable('batchLog')} WHERE lane IN (${lanes.map(quoteText).join(', ')}) AND applied_at < DATEADD(day, -${days}, SYSDATETIMEOFFSET());`;
+}
