@@ -15,6 +15,7 @@ import {
   recordSchemaChange,
   runMigrations,
 } from './migrate.ts';
+import { permissionFindings, readMissingPermissions } from './permissions.ts';
 import { readCatalog } from './read-catalog.ts';
 import type { SqlSession, Warehouse } from './session.ts';
 import { readSettings, settingsFindings } from './settings.ts';
@@ -83,7 +84,13 @@ export async function checkWarehouse(
       statement: sql,
     }),
   );
-  return [...settingsFindings(await readSettings(session)), ...control, ...targetPlan.findings, ...missing];
+  return [
+    ...settingsFindings(await readSettings(session)),
+    ...control,
+    ...targetPlan.findings,
+    ...missing,
+    ...permissionFindings(await readMissingPermissions(session, targets)),
+  ];
 }
 
 async function plan(

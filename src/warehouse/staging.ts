@@ -118,6 +118,11 @@ export function stage(
   };
 }
 
+/** Most columns of a staging table beside those of the mapping: r, o, l, t, m and k0…. */
+export function stagingOverhead(target: Pick<TargetTable, 'key'>): number {
+  return 5 + target.key.length;
+}
+
 export function createStaging(staging: Staging): string {
   const { plan, absent } = staging;
   const { metadata } = plan.target;

@@ -6,6 +6,7 @@ import { type Catalog, type CatalogPart, tableKey } from './catalog.ts';
 import { createTable } from './create-table.ts';
 import type { WarehouseFinding } from './finding.ts';
 import { displayTable, quoteName, type TableName } from './identifier.ts';
+import { stagingOverhead } from './staging.ts';
 
 /** One batch to run, for one mapping. */
 export interface TargetStatement {
@@ -25,6 +26,7 @@ export function planTargets(catalog: Catalog, targets: readonly TargetTable[]): 
   const findings: WarehouseFinding[] = [
     ...catalog.unread.map(unreadFinding),
     ...sharedTables(targets),
+    ...targets.flatMap(widthFindings),
     ...foreignKeyFindings(catalog, targets),
   ];
   const schemas = new Set(catalog.schemas);
@@ -91,6 +93,24 @@ function unreadFinding(part: CatalogPart): WarehouseFinding {
     message: `It could not be read (is the login granted VIEW DEFINITION?): ${unknown}`,
     statement: null,
   };
+}
+
+/** https://learn.microsoft.com/sql/sql-server/maximum-capacity-specifications-for-sql-server */
+const MAX_COLUMNS = 1024;
+
+function widthFindings(target: TargetTable): WarehouseFinding[] {
+  const most = MAX_COLUMNS - stagingOverhead(target);
+  if (target.columns.length <= most) return [];
+  return [
+    {
+      code: 'WB6117',
+      severity: 'error',
+      entity: target.entity,
+      object: displayTable(target),
+      message: `The mapping fills ${target.columns.length} columns; expected at most ${most}: a table has ${MAX_COLUMNS}, and the staging table needs the others.`,
+      statement: null,
+    },
+  ];
 }
 
 function sharedTables(targets: readonly TargetTable[]): WarehouseFinding[] {

@@ -9,6 +9,7 @@ import { tableKey } from '../../src/warehouse/catalog.ts';
 import { openWarehouse } from '../../src/warehouse/connection.ts';
 import { controlTable } from '../../src/warehouse/control-tables.ts';
 import { checkWarehouse, initWarehouse } from '../../src/warehouse/init.ts';
+import { readMissingPermissions } from '../../src/warehouse/permissions.ts';
 import { readCatalog } from '../../src/warehouse/read-catalog.ts';
 import type { Warehouse } from '../../src/warehouse/session.ts';
 import { readWatermarks } from '../../src/warehouse/watermark.ts';
@@ -130,6 +131,31 @@ describe('init', () => {
       code: 'WB6031',
     });
     await warehouse.batch(`DELETE FROM ${controlTable('schemaHistory')} WHERE version = 999`);
+  });
+});
+
+describe('permissions', () => {
+  it('that the server denies are those that are lacking, and a table that isn’t there is none', async () => {
+    const odd = { ...contacts, entity: 'odd', table: "it's [odd]" };
+    const targets = [contacts, odd];
+    const denied = {
+      ...warehouse,
+      batch: <Row>(sql: string) =>
+        warehouse.batch<Row>(
+          sql
+            .replace("HAS_PERMS_BY_NAME(N'[crm].[contacts]', 'OBJECT', 'DELETE')", '0')
+            .replace("HAS_PERMS_BY_NAME(N'[crm].[it''s [odd]]]', 'OBJECT', 'INSERT')", 'NULL'),
+        ),
+    };
+    expect(await readMissingPermissions(warehouse, targets)).toEqual([]);
+    expect(await readMissingPermissions(denied, targets)).toMatchObject([
+      { entity: 'contacts', table: '[crm].[contacts]', permissions: ['DELETE'], user: expect.any(String) },
+    ]);
+    const refused = {
+      ...warehouse,
+      batch: <Row>() => warehouse.batch<Row>('SELECT 1 FROM sys.no_such_view'),
+    };
+    expect(await readMissingPermissions(refused, targets)).toBeNull();
   });
 });
 

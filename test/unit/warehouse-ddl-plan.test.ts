@@ -3,6 +3,7 @@ import { parseSqlType } from '../../src/mapping/default-type.ts';
 import type { SqlServerType, TargetColumn, TargetTable } from '../../src/mapping/target.ts';
 import type { Catalog, ColumnFacts, ForeignKeyFacts, TableFacts } from '../../src/warehouse/catalog.ts';
 import { tableKey } from '../../src/warehouse/catalog.ts';
+import { permissionFindings } from '../../src/warehouse/permissions.ts';
 import { settingsFindings } from '../../src/warehouse/settings.ts';
 import { planTargets } from '../../src/warehouse/target-plan.ts';
 
@@ -246,6 +247,38 @@ describe('what the catalog does not tell', () => {
       ['WB6116', 'advice', 'sys.triggers'],
       ['WB6116', 'warning', 'sys.foreign_keys'],
     ]);
+  });
+});
+
+describe('a wide table', () => {
+  const wide = (count: number): TargetTable => ({
+    ...contacts,
+    columns: [
+      column('code', 'nvarchar(40)', false),
+      ...Array.from({ length: count - 1 }, (_, n) => column(`c${n}`, 'int')),
+    ],
+  });
+
+  it('may have as many columns as its staging table has room for', () => {
+    expect(planTargets(none, [wide(1018)]).findings).toEqual([]);
+    expect(planTargets(none, [wide(1019)]).findings).toMatchObject([{ code: 'WB6117', severity: 'error' }]);
+  });
+});
+
+describe('permissions', () => {
+  it('that the login lacks are warned of with the GRANT, those that nobody can tell are advice', () => {
+    const lacking = {
+      entity: 'odd',
+      object: "dbo.it's",
+      table: "[dbo].[it's]",
+      permissions: ['INSERT', 'DELETE'] as const,
+      user: 'a]b',
+    };
+    expect(permissionFindings([lacking])).toMatchObject([
+      { code: 'WB6206', severity: 'warning', statement: "GRANT INSERT, DELETE ON [dbo].[it's] TO [a]]b]" },
+    ]);
+    expect(permissionFindings(null)).toMatchObject([{ code: 'WB6206', severity: 'advice' }]);
+    expect(permissionFindings([])).toEqual([]);
   });
 });
 
