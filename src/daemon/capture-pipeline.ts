@@ -51,6 +51,8 @@ export class CapturePipeline implements ChangeConsumer {
   /** Every transaction that commits at or before it was handed to its lanes since the stream began. */
   #consumed: Lsn = 0n;
   #resuming: Promise<void> | null = null;
+  /** Why the lanes cannot be resumed. */
+  #refusal: { readonly error: unknown } | null = null;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
@@ -74,8 +76,11 @@ export class CapturePipeline implements ChangeConsumer {
       .then(() => {
         if (this.#resuming === resuming) this.#resuming = null;
       });
-    // A failure is thrown where the stream waits for it.
-    resuming.catch(() => undefined);
+    this.#refusal = null;
+    // Thrown where the stream waits for it, or hears that the source is idle.
+    resuming.catch((error: unknown) => {
+      if (this.#resuming === resuming) this.#refusal = { error };
+    });
     this.#resuming = resuming;
   }
 
@@ -176,6 +181,7 @@ export class CapturePipeline implements ChangeConsumer {
   }
 
   idle(lsn: Lsn): void {
+    if (this.#refusal !== null) throw this.#refusal.error;
     if (lsn > this.#consumed) this.#consumed = lsn;
     this.acknowledge();
   }
