@@ -1,0 +1,29 @@
+# syntax=docker/dockerfile:1
+# The daemon and its command line; the sandbox and the tests stay outside.
+
+FROM node:20-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY src src
+RUN npm run build
+
+FROM node:20-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM node:20-slim
+ENV NODE_ENV=production \
+    WALBRIDGE_CONFIG=/etc/walbridge/config/walbridge.yaml
+WORKDIR /app
+COPY package.json ./
+COPY --from=dependencies /app/node_modules node_modules
+COPY --from=build /app/dist dist
+USER node
+# 0 where the bridge as a whole is well: every server answers, somebody reads the slot, no lane is halted.
+HEALTHCHECK --interval=30s --timeout=25s --start-period=60s --retries=3 \
+  CMD ["node", "/app/dist/cli/main.js", "status"]
+ENTRYPOINT ["node", "/app/dist/cli/main.js"]
+CMD ["run"]
