@@ -12,9 +12,13 @@ export function sourceOf({ source }: Settings): ReturnType<typeof sourceConnecti
   return sourceConnection(source.url, source.password);
 }
 
-/** Names the stream of a slot: a queued batch of another one is not ours. */
+/**
+ * Names the stream of a slot: a queued batch of another one is not ours. The server is part of it, for test and production
+ * often share the names of database and slot, and then perhaps a Redis.
+ */
 export function streamName({ source }: Settings): string {
-  return `${new URL(source.url).pathname.slice(1)}/${source.slot}`;
+  const { host, pathname } = new URL(source.url);
+  return `${host}${pathname}/${source.slot}`;
 }
 
 export function queueBackendSettings({ queue }: Settings): QueueBackendSettings {

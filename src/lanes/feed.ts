@@ -96,7 +96,8 @@ export class LaneFeed {
   async restart(watermark: Position): Promise<void> {
     this.#abandoned = true;
     await this.#sending.catch(() => undefined);
-    await this.#queue.prepare();
+    await this.#untilTaken(() => this.#queue.prepare());
+    if (this.#signal.aborted) return;
     this.#watermark = watermark;
     this.#ledger = new Ledger();
     this.#assembly = new BatchAssembly(this.lane, this.#limits, watermark);
@@ -207,7 +208,8 @@ export class LaneFeed {
     this.#sending = this.#sending.then(async () => {
       try {
         // A restart has forgotten the batch: the WAL brings it again.
-        if (ledger === this.#ledger && !this.#abandoned) await this.#addUntilTaken(batch, order);
+        if (ledger === this.#ledger && !this.#abandoned)
+          await this.#untilTaken(() => this.#queue.add(batch, order));
       } finally {
         this.#unsent -= 1;
         this.#wake();
@@ -216,10 +218,11 @@ export class LaneFeed {
     this.#sending.catch(() => undefined);
   }
 
-  async #addUntilTaken(batch: LaneBatch, order: number): Promise<void> {
+  /** Repeats while the queue's server refuses or is away: it is a buffer, and waited for. */
+  async #untilTaken(work: () => Promise<void>): Promise<void> {
     while (!this.#signal.aborted) {
       try {
-        await this.#queue.add(batch, order);
+        await work();
         return;
       } catch (error) {
         if (this.#signal.aborted) return;

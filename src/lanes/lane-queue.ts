@@ -38,10 +38,12 @@ export class LaneQueue {
     return new LaneQueue(lane, stream, queue, events);
   }
 
-  /** Calls back for each batch that a worker finished, soon after; never relied upon for what is durable. */
+  /** Calls back for each batch of this stream that a worker of it finished, soon after. */
   onSettled(settled: (outcome: ApplyOutcome) => void): void {
     this.#events.on('completed', ({ returnvalue }) => {
-      const { kind, watermark } = returnvalue;
+      const { kind, watermark, stream } = returnvalue;
+      // Positions of another stream would confirm batches that nobody has applied.
+      if (stream !== this.#stream) return;
       if (kind !== 'foreign' && watermark !== null) settled({ kind, watermark: parsePosition(watermark) });
     });
   }

@@ -92,11 +92,11 @@ export class LaneWorker {
     }
     if (batch === null) {
       events.foreign(lane, job.id ?? 'unnamed');
-      return { kind: 'foreign', watermark: null };
+      return { kind: 'foreign', watermark: null, stream };
     }
     const outcome = await this.#apply(job, batch);
     events.settled(lane, batch, outcome);
-    return { kind: outcome.kind, watermark: formatPosition(outcome.watermark) };
+    return { kind: outcome.kind, watermark: formatPosition(outcome.watermark), stream };
   }
 
   async #apply(job: LaneJob, batch: LaneBatch): Promise<ApplyOutcome> {

@@ -31,6 +31,8 @@ export type QueueBackendSettings =
 export interface SettledValue {
   readonly kind: 'applied' | 'skipped' | 'gap' | 'foreign';
   readonly watermark: string | null;
+  /** The worker's own. */
+  readonly stream: string;
 }
 
 export type LaneJobQueue = Queue<LaneJobData, SettledValue, string>;

@@ -42,6 +42,8 @@ interface Bench {
   readonly settings: QueueBackendSettings;
   readonly backend: QueueBackend;
   flush(): Promise<void>;
+  /** From here on the queue's server refuses what a restart asks of it; resolves with what ends that. */
+  refuse(): Promise<() => Promise<void>>;
 }
 
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -59,7 +61,16 @@ async function redisBench(): Promise<Bench | null> {
     if (keys.length > 0) await client.del(...keys);
     await client.quit();
   };
-  return { settings, backend: new QueueBackend(settings, () => undefined), flush };
+  const refuse = async () => {
+    const client = new Redis(redis);
+    const meta = `${settings.prefix}:${laneQueueName('main')}:meta`;
+    await client.set(meta, 'no hash');
+    return async () => {
+      await client.del(meta);
+      await client.quit();
+    };
+  };
+  return { settings, backend: new QueueBackend(settings, () => undefined), flush, refuse };
 }
 
 async function postgresBench(): Promise<Bench> {
@@ -71,7 +82,16 @@ async function postgresBench(): Promise<Bench> {
     await client.query('DELETE FROM bullmq.job; DELETE FROM bullmq.meta');
     await client.end();
   };
-  return { settings, backend: new QueueBackend(settings, () => undefined), flush };
+  const refuse = async () => {
+    const client = new Client({ connectionString });
+    await client.connect();
+    await client.query('ALTER TABLE bullmq.meta RENAME TO away');
+    return async () => {
+      await client.query('ALTER TABLE bullmq.away RENAME TO meta');
+      await client.end();
+    };
+  };
+  return { settings, backend: new QueueBackend(settings, () => undefined), flush, refuse };
 }
 
 describe.each([
@@ -87,13 +107,14 @@ describe.each([
     const queue = await LaneQueue.open(bench.backend, 'main', 's');
     cleanups.push(() => queue.close());
     const lost = vi.fn<(lane: string, reason: string) => void>();
+    const retrying = vi.fn<(lane: string, fault: WalbridgeError) => void>();
     const abort = new AbortController();
     cleanups.push(async () => abort.abort());
     const feed = new LaneFeed(
       queue,
       limits,
       ORIGIN,
-      { lost, retrying: () => undefined, parted: () => undefined },
+      { lost, retrying, parted: () => undefined },
       abort.signal,
     );
     await feed.restart(ORIGIN);
@@ -116,7 +137,7 @@ describe.each([
       feed.countEvent();
       feed.commit(wholeAt(lsn), 0n);
     };
-    return { bench, log, queue, feed, lost, halted, worker, transaction, lsn: () => lsn };
+    return { bench, log, queue, feed, lost, retrying, halted, worker, transaction, lsn: () => lsn };
   }
 
   const until = (condition: () => boolean) =>
@@ -241,5 +262,58 @@ describe.each([
     await until(() => lane.log.payloads.length === 1);
     expect(lane.log.payloads).toEqual(['ours']);
     expect(laneQueueName('main')).toContain('main');
+  });
+
+  it('believes no worker of another stream', async () => {
+    const lane = await start();
+    const heard: ApplyOutcome[] = [];
+    lane.queue.onSettled((outcome) => heard.push(outcome));
+    // Another bridge that was given the same prefix: its positions mean nothing here.
+    const theirs = await LaneQueue.open(lane.bench.backend, 'main', 'another source');
+    cleanups.push(() => theirs.close());
+    const theirLog = new AppliedLog();
+    const theirWorker = new LaneWorker(lane.bench.backend, {
+      lane: 'main',
+      stream: 'another source',
+      apply: async (batch) => theirLog.apply(batch),
+      backoff: { initialMs: 5, maximumMs: 20 },
+      events: {
+        settled: () => undefined,
+        retrying: () => undefined,
+        foreign: () => undefined,
+        halted: () => undefined,
+      },
+    });
+    await theirs.add(
+      {
+        lane: 'main',
+        previous: ORIGIN,
+        last: wholeAt(9n),
+        payload: Buffer.from('theirs'),
+        changes: 1,
+        commitTimeMicros: 0n,
+      },
+      1,
+    );
+    await until(() => theirLog.payloads.length === 1);
+    await theirWorker.stop(1_000);
+    lane.transaction('ours');
+    lane.worker();
+    // Events come in order: theirs would have been heard by now.
+    await until(() => heard.some(({ watermark }) => watermark.lsn === 1n));
+    expect(heard).toEqual([{ kind: 'applied', watermark: wholeAt(1n) }]);
+    expect(lane.feed.watermark).toEqual(wholeAt(1n));
+  });
+
+  it('begins again when the queue answers again', async () => {
+    const lane = await start();
+    const mend = await lane.bench.refuse();
+    const restarted = lane.feed.restart(ORIGIN);
+    await until(() => lane.retrying.mock.calls.length > 0);
+    await mend();
+    await restarted;
+    lane.transaction('a');
+    lane.worker();
+    await until(() => lane.log.payloads.length === 1);
   });
 });
