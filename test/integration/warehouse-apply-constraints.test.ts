@@ -20,6 +20,8 @@ const ddl = [
   'ALTER TABLE dbo.people ADD CONSTRAINT FK_boss FOREIGN KEY (boss) REFERENCES dbo.people (id)',
   'ALTER TABLE dbo.people ADD CONSTRAINT UQ_email UNIQUE (email)',
   'ALTER TABLE dbo.people ADD legacy nvarchar(20) NULL',
+  // Named as a column of the staging table.
+  'ALTER TABLE dbo.people ADD r int NULL',
   'ALTER TABLE dbo.orders ADD CONSTRAINT FK_person FOREIGN KEY (person) REFERENCES dbo.people (id)',
   'ALTER TABLE dbo.orders ADD CONSTRAINT CK_quantity CHECK (quantity > 0)',
 ];

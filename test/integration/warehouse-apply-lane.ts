@@ -28,6 +28,8 @@ export interface TestTable {
   readonly key: readonly string[];
   readonly columns: Readonly<Record<string, readonly [sql: string, avro: unknown]>>;
   readonly metadata?: TargetTable['metadata'];
+  /** Of columns that aren't called as their fields. */
+  readonly names?: Readonly<Record<string, string>>;
 }
 
 type Change =
@@ -86,11 +88,11 @@ export class TestLane {
       lane: 'main',
       schema: 'dbo',
       table: table.entity,
-      key: table.key,
-      columns: Object.entries(table.columns).map(([column, [sql]]) => {
+      key: table.key.map((field) => table.names?.[field] ?? field),
+      columns: Object.entries(table.columns).map(([field, [sql]]) => {
         const type = parseSqlType(sql);
         if ('problem' in type) throw new Error(type.problem);
-        return { name: column, type, nullable: !table.key.includes(column), field: column };
+        return { name: table.names?.[field] ?? field, type, nullable: !table.key.includes(field), field };
       }),
       metadata: table.metadata ?? {},
     }));

@@ -98,15 +98,17 @@ describe('a session', () => {
     ]);
   });
 
-  it('gives the rows of the first SELECT, and none where there is none', async () => {
+  it('gives the rows of the last SELECT, which follows those of triggers, and none where there is none', async () => {
     const warehouse = await connect();
     expect(await warehouse.batch('PRINT 1')).toMatchObject({ rows: [] });
     script.onBatch = async ({ sink }) => {
-      await sink.columns([{ name: 'n', type: { name: 'int' }, nullable: false }]);
-      await sink.row(['7']);
-      sink.done(1);
+      for (const n of ['6', '7']) {
+        await sink.columns([{ name: 'n', type: { name: 'int' }, nullable: false }]);
+        await sink.row([n]);
+        sink.done(1);
+      }
     };
-    expect((await warehouse.batch<{ n: number }>('SELECT 7 AS n')).rows).toEqual([{ n: 7 }]);
+    expect((await warehouse.batch<{ n: number }>('SELECT 6 AS n; SELECT 7 AS n')).rows).toEqual([{ n: 7 }]);
   });
 
   it('bulk loads from any iterable, exactly', async () => {
