@@ -1,5 +1,6 @@
 // Where a running sandbox is to be found, as plain data that can go to another process, and what can be made there: fresh
 // databases for one demo or one test file each.
+import sql from 'mssql';
 import { createCrmDatabase, createDatabase } from './crm/crm.ts';
 import { type PostgresAddress, postgresUrl } from './postgres.ts';
 
@@ -7,8 +8,6 @@ export interface SandboxAddress {
   readonly postgres: PostgresAddress;
   /** Connection string of the SQL Server (the stand-in, or a real one), without a Database. */
   readonly sqlServer: string;
-  /** The PostgreSQL database that the stand-in's new ones are copies of; null with a real SQL Server. */
-  readonly standInTemplate: string | null;
   /** Null where there is no Redis. */
   readonly redis: string | null;
 }
@@ -25,19 +24,12 @@ export async function createQueue({ postgres }: SandboxAddress, name: string): P
 }
 
 /** @returns the connection string of a new, empty warehouse, for the `mssql` driver */
-export async function createWarehouse(address: SandboxAddress, name: string): Promise<string> {
-  const { postgres, sqlServer, standInTemplate } = address;
-  if (standInTemplate !== null) {
-    await createDatabase(postgres, `mssql_${name}`, standInTemplate);
-  } else {
-    // Slow to load, and not needed with the stand-in.
-    const { default: sql } = await import('mssql');
-    const pool = await new sql.ConnectionPool(sqlServer).connect();
-    try {
-      await pool.request().batch(`CREATE DATABASE [${name.replaceAll(']', ']]')}]`);
-    } finally {
-      await pool.close();
-    }
+export async function createWarehouse({ sqlServer }: SandboxAddress, name: string): Promise<string> {
+  const pool = await new sql.ConnectionPool(sqlServer).connect();
+  try {
+    await pool.request().batch(`CREATE DATABASE [${name.replaceAll(']', ']]')}]`);
+  } finally {
+    await pool.close();
   }
   return `${sqlServer};Database=${name}`;
 }

@@ -1,6 +1,8 @@
 // Starts a server process under its guard (guard.mjs), which stops it on every way out of the owner, SIGKILL included.
 // The server does not keep its owner's event loop alive.
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -74,14 +76,50 @@ export async function startGuarded(
   return { pid, ended, stop };
 }
 
-/** A TCP port of 127.0.0.1 that was free a moment ago. */
+/** Starts a server on `port`, or on free ones until it starts: another process may be faster. */
+export async function onFreePort<T>(
+  port: number | undefined,
+  start: (port: number) => Promise<T>,
+): Promise<T> {
+  if (port !== undefined) return start(port);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start(await freePort());
+    } catch (error) {
+      if (attempt === 5 || !/address already in use|could not bind/i.test(String(error))) throw error;
+    }
+  }
+}
+
+/** A TCP port of 127.0.0.1 that was free a moment ago, and that no outgoing connection is given. */
 export async function freePort(): Promise<number> {
+  const [first, last] = ephemeralPorts();
+  const count = Math.max(0, first - LOWEST_PORT);
+  for (;;) {
+    const pick = randomInt(count + 65_535 - last);
+    const port = pick < count ? LOWEST_PORT + pick : last + 1 + pick - count;
+    if (await isFree(port)) return port;
+  }
+}
+
+const LOWEST_PORT = 10_000;
+
+/** The ports of outgoing connections: Linux says; elsewhere IANA's. */
+function ephemeralPorts(): readonly [number, number] {
+  try {
+    const range = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8');
+    const [first, last] = range.trim().split(/\s+/).map(Number);
+    if (first && last && first > LOWEST_PORT + 1_000) return [first, last];
+  } catch {
+    // Not Linux.
+  }
+  return [49_152, 65_535];
+}
+
+function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(0, '127.0.0.1', resolve);
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no TCP port was given');
-  return address.port;
 }

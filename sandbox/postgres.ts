@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { freePort, startGuarded } from './guarded.ts';
+import { onFreePort, startGuarded } from './guarded.ts';
 
 const run = promisify(execFile);
 
@@ -48,16 +48,15 @@ export interface PostgresServer extends PostgresAddress {
 type User = { uid: number; gid: number };
 
 /** @throws Error with the tail of PostgreSQL's log when it does not start. */
-export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+export function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  return onFreePort(options.port, (port) => startOn(port, options));
+}
+
+async function startOn(port: number, options: PostgresOptions): Promise<PostgresServer> {
   const isKept = options.dataFolder !== undefined;
   const folder = isKept ? resolve(options.dataFolder!) : mkdtempSync(join(tmpdir(), 'walbridge-postgres-'));
   const data = join(folder, 'data');
-  const address = {
-    host: '127.0.0.1',
-    port: options.port ?? (await freePort()),
-    user: 'postgres',
-    password: 'sandbox',
-  };
+  const address = { host: '127.0.0.1', port, user: 'postgres', password: 'sandbox' };
   try {
     mkdirSync(folder, { recursive: true });
     const user = await serverUser(data);
@@ -68,7 +67,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     const server = await startGuarded(
       {
         command: join(binaries, 'postgres'),
-        args: ['-D', data, ...settings(address.port, isKept, options.settings)],
+        args: ['-D', data, ...settings(port, isKept, options.settings)],
         ...(user && { user }),
         folder,
         logFile: join(folder, 'server.log'),

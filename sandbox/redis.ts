@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePort, startGuarded } from './guarded.ts';
+import { onFreePort, startGuarded } from './guarded.ts';
 
 const run = promisify(execFile);
 
@@ -31,7 +31,10 @@ export async function startRedis(
 ): Promise<RedisServer | { readonly missing: string }> {
   const missing = await ensureInstalled(options.install ?? false);
   if (missing !== undefined) return { missing };
-  const port = options.port ?? (await freePort());
+  return onFreePort(options.port, startOn);
+}
+
+async function startOn(port: number): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'walbridge-redis-'));
   const server = await startGuarded(
     {

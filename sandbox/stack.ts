@@ -40,10 +40,7 @@ export async function startServers(options: ServerOptions = {}): Promise<Sandbox
   const standIn = await standInModule?.startSqlServer({ postgres });
   const address: SandboxAddress = {
     postgres: { host: postgres.host, port: postgres.port, user: postgres.user, password: postgres.password },
-    sqlServer: standIn
-      ? `Server=127.0.0.1,${standIn.port};User Id=${standIn.user};Password=${standIn.password};Encrypt=true;TrustServerCertificate=true`
-      : options.sqlServer!,
-    standInTemplate: standIn ? await templateOf(postgres) : null,
+    sqlServer: standIn?.connectionString ?? options.sqlServer!,
     redis: 'url' in redis ? redis.url : null,
   };
   return {
@@ -70,12 +67,4 @@ export async function startSandbox(
     createWarehouse(servers.address, 'warehouse'),
   ]);
   return { ...servers, crm, queue, warehouse };
-}
-
-async function templateOf(postgres: PostgresServer): Promise<string> {
-  const query = "SELECT datname FROM pg_database WHERE datname LIKE 'mssql!_template!_%' ESCAPE '!'";
-  const { rows } = await withClient(postgres.connectionString('postgres'), (client) =>
-    client.query<{ datname: string }>(query),
-  );
-  return rows[0]!.datname;
 }

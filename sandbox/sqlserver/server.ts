@@ -22,9 +22,8 @@ export interface SqlServer {
   readonly port: number;
   readonly user: 'sa';
   readonly password: string;
-  /** For `mssql` and every client that reads ADO.NET connection strings. */
-  connectionString(database: string): string;
-  createDatabase(name: string): Promise<void>;
+  /** For `mssql` and every client that reads ADO.NET connection strings; without a Database. */
+  readonly connectionString: string;
   /** Cuts every open connection, as a network that breaks; new ones are served. For fault tests. */
   dropConnections(): void;
   /** While true, every new connection is cut at once. For fault tests. */
@@ -41,9 +40,7 @@ export async function startSqlServer(options: SqlServerOptions): Promise<SqlServ
     port: listener.port,
     user,
     password,
-    connectionString: (database) =>
-      `Server=127.0.0.1,${listener.port};Database=${database};User Id=${user};Password=${password};Encrypt=true;TrustServerCertificate=true`,
-    createDatabase: (name) => engine.createDatabase(name),
+    connectionString: `Server=127.0.0.1,${listener.port};User Id=${user};Password=${password};Encrypt=true;TrustServerCertificate=true`,
     dropConnections: listener.dropConnections,
     refuseConnections: listener.refuseConnections,
     stop: async () => {

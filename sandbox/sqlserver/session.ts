@@ -100,10 +100,10 @@ export interface BulkTarget {
 
 /** One logged-in session: one connection of the second database. Calls never overlap. */
 export interface SqlSession {
-  /** A batch (or sp_executesql's statement with its parameters). Errors go to the sink, not to the promise. */
+  /** A batch (`parameters` null), or sp_executesql's statement. Errors go to the sink, not to the promise. */
   execute(
     sql: string,
-    parameters: readonly Parameter[],
+    parameters: readonly Parameter[] | null,
     sink: ResultSink,
     cancel: AbortSignal,
   ): Promise<void>;

@@ -41,7 +41,8 @@ export class Script implements SqlEngine {
       );
     }
     return Promise.resolve({
-      execute: async (sql, parameters, sink, cancel) => {
+      execute: async (sql, given, sink, cancel) => {
+        const parameters = given ?? [];
         this.batches.push({ sql, parameters });
         await this.onBatch({ sql, parameters, sink, cancel });
       },

@@ -55,14 +55,18 @@ export class Client {
     this.session = session;
   }
 
-  async run(sql: string, parameters: readonly Parameter[] = [], cancel?: AbortSignal): Promise<Result> {
+  async run(
+    sql: string,
+    parameters: readonly Parameter[] | null = null,
+    cancel?: AbortSignal,
+  ): Promise<Result> {
     const result = collector();
     await this.session.execute(sql, parameters, result.sink, cancel ?? new AbortController().signal);
     return result;
   }
 
   /** Rows of the only (or last) result set; an error of the batch fails the test. */
-  async rows(sql: string, parameters: readonly Parameter[] = []): Promise<(readonly Value[])[]> {
+  async rows(sql: string, parameters: readonly Parameter[] | null = null): Promise<(readonly Value[])[]> {
     const result = await this.run(sql, parameters);
     if (result.errors.length > 0)
       throw new Error(`${result.errors[0]?.number}: ${result.errors[0]?.message}`);
@@ -70,7 +74,7 @@ export class Client {
   }
 
   /** The one value of the one row. */
-  async value(sql: string, parameters: readonly Parameter[] = []): Promise<Value | undefined> {
+  async value(sql: string, parameters: readonly Parameter[] | null = null): Promise<Value | undefined> {
     return (await this.rows(sql, parameters))[0]?.[0];
   }
 
@@ -119,7 +123,11 @@ export async function startEngine(): Promise<TestEngine> {
   const { host, port, user, password } = inject('sandbox').postgres;
   const engine = await createEngine({ postgres: { host, port, user, password }, login: LOGIN });
   const database = `Tsql_${randomUUID().slice(0, 8)}`;
-  await engine.createDatabase(database);
+  const master = new Client(
+    await engine.open({ ...LOGIN, database: 'master', hostname: 'here', application: 'tests' }),
+  );
+  await master.rows(`CREATE DATABASE ${database}`);
+  await master.session.close();
   return {
     engine,
     database,

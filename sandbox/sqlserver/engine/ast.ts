@@ -217,6 +217,7 @@ export type Statement = { readonly line: number } & (
   | { k: 'createSchema'; name: string }
   | { k: 'createView'; name: Name; query: Query; columns: readonly string[]; replace: boolean }
   | { k: 'createDatabase'; name: string }
+  | { k: 'dropDatabase'; names: readonly string[]; ifExists: boolean }
   | { k: 'declare'; variables: readonly { name: string; type: SqlType; e: Expr | null }[] }
   | { k: 'setVariable'; name: string; e: Expr }
   | { k: 'setOption'; option: string; value: string; arg: Expr | null }

@@ -7,6 +7,7 @@ import { momentIn } from './moment.ts';
 import { parseName } from './parse-batch.ts';
 import { guarded, type Running, translated, writable } from './run.ts';
 import { type ColumnMeta, quote, reference, same, shown } from './scope.ts';
+import { type Sight, Watch } from './seen.ts';
 import { category } from './types.ts';
 
 const SPECIAL = /[\\\t\n\r]/;
@@ -21,13 +22,15 @@ export async function loadBulk(
 ): Promise<number> {
   return guarded(run, 'INSERT', async () => {
     writable(run);
+    const sights = new Map<string, Sight>();
     const { made: table } = await translated(run, (b) => b.around.table(parseName(target.table)));
     const columns = target.columns.map((c) => {
       const column = table.columns.find((m) => same(m.name, c.name));
       if (!column) throw errors.column(c.name);
       return column;
     });
-    const encoders = columns.map((c, i) => encoder(c, target.columns[i]!, i, shown(table)));
+    const watches = columns.map(() => new Watch());
+    const encoders = columns.map((c, i) => encoder(c, target.columns[i]!, i, shown(table), watches[i]!));
     const sql = `COPY ${reference(table)} (${columns.map((c) => quote(c.name)).join(',')}) FROM STDIN`;
     const copy = run.state.connection.client.query(copyFrom(sql));
     let failure: Error | undefined;
@@ -54,6 +57,8 @@ export async function loadBulk(
     if (!failure) copy.end();
     await ended;
     if (failure) throw failure;
+    for (const [i, c] of columns.entries()) sights.set(c.name, watches[i]!.sight);
+    run.state.loaded(table, sights);
     return count;
   });
 }
@@ -73,7 +78,13 @@ function textOf(rows: readonly (readonly Value[])[], encoders: readonly Encode[]
 }
 
 /** How a column's values are written for COPY. Throws 4815 for a value longer than its column. */
-function encoder(column: ColumnMeta, sent: ColumnMetadata, index: number, table: string): Encode {
+function encoder(
+  column: ColumnMeta,
+  sent: ColumnMetadata,
+  index: number,
+  table: string,
+  watch: Watch,
+): Encode {
   const { type } = column;
   switch (category(type)) {
     case 'string': {
@@ -98,6 +109,7 @@ function encoder(column: ColumnMeta, sent: ColumnMetadata, index: number, table:
           );
         }
         const kept = value.length > limit ? value.slice(0, limit) : fixed ? value.padEnd(limit) : value;
+        watch.see(kept);
         return SPECIAL.test(kept) ? kept.replace(/[\\\t\n\r]/g, (c) => ESCAPES[c]!) : kept;
       };
     }

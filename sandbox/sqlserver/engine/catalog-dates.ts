@@ -24,8 +24,8 @@ CREATE AGGREGATE _sandbox.min(_sandbox.dto) (SFUNC = _sandbox.dto_smaller, STYPE
 CREATE AGGREGATE _sandbox.max(_sandbox.dto) (SFUNC = _sandbox.dto_larger, STYPE = _sandbox.dto);
 
 -- From a local time and its offset in minutes.
-CREATE FUNCTION _sandbox.moment(local timestamp, minutes int) RETURNS _sandbox.dto LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS
- $$ SELECT ROW(local - minutes * interval '1 minute', minutes)::_sandbox.dto $$;
+CREATE FUNCTION _sandbox.moment(local timestamp, minutes int) RETURNS _sandbox.dto LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+ $$ SELECT CASE WHEN local IS NOT NULL AND minutes IS NOT NULL THEN ROW(local - minutes * interval '1 minute', minutes)::_sandbox.dto END $$;
 CREATE FUNCTION _sandbox.local(v _sandbox.dto) RETURNS timestamp LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT (v).instant + (v).minutes * interval '1 minute' $$;
 CREATE FUNCTION _sandbox.switch_offset(v _sandbox.dto, minutes int) RETURNS _sandbox.dto LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT ROW((v).instant, minutes)::_sandbox.dto $$;
 CREATE FUNCTION _sandbox.round_to(v timestamp, scale int) RETURNS timestamp LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$

@@ -1,4 +1,6 @@
 // SQL functions that every sandbox database carries (schema _sandbox): SQL Server's conversions, strings and date arithmetic.
+// Those that statements call for each row are SQL, not STRICT, of one CASE: PostgreSQL inlines them, and what is out of the
+// ordinary goes to a function of its own, *_slow.
 // Errors leave as SQLSTATE MSSQL with `number|state|class|text`, which errors.ts reads.
 export const FUNCTIONS = String.raw`
 CREATE SCHEMA _sandbox;
@@ -11,19 +13,23 @@ CREATE FUNCTION _sandbox.fail(number int, state int, class int, message text) RE
 BEGIN RAISE EXCEPTION '%', number || '|' || state || '|' || class || '|' || message USING ERRCODE = 'MSSQL'; END $$;
 CREATE FUNCTION _sandbox.concat(bpchar, bpchar) RETURNS bpchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS 'SELECT (_sandbox.t($1) || _sandbox.t($2))::bpchar';
 -- UTF-16 units.
-CREATE FUNCTION _sandbox.units(bpchar) RETURNS int LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-SELECT CASE WHEN octet_length($1) < char_length(_sandbox.t($1)) + 3 THEN char_length(_sandbox.t($1))
- ELSE char_length(_sandbox.t($1)) + char_length(regexp_replace(_sandbox.t($1) COLLATE "C", '[^\U00010000-\U0010FFFF]', '', 'g')) END $$;
+CREATE FUNCTION _sandbox.units_slow(bpchar) RETURNS int LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+SELECT char_length(_sandbox.t($1)) + char_length(regexp_replace(_sandbox.t($1) COLLATE "C", '[^\U00010000-\U0010FFFF]', '', 'g')) $$;
+CREATE FUNCTION _sandbox.units(v bpchar) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT CASE WHEN octet_length(v) < char_length(_sandbox.t(v)) + 3 THEN char_length(_sandbox.t(v)) ELSE _sandbox.units_slow(v) END $$;
 CREATE FUNCTION _sandbox.len(v bpchar) RETURNS int LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT _sandbox.units(rtrim(_sandbox.t(v), ' ')::bpchar) $$;
 -- The first n UTF-16 units.
-CREATE FUNCTION _sandbox.cut(v bpchar, n int) RETURNS bpchar LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+CREATE FUNCTION _sandbox.cut_slow(v bpchar, n int) RETURNS bpchar LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE t text COLLATE "C" := _sandbox.t(v); m int := n; BEGIN
- IF octet_length(t) <= n THEN RETURN v; END IF;
  t := left(t, n);
  WHILE _sandbox.units(t::bpchar) > n LOOP m := m - 1; t := left(t, m); END LOOP;
  RETURN t::bpchar; END $$;
-CREATE FUNCTION _sandbox.pad(v bpchar, n int) RETURNS bpchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+CREATE FUNCTION _sandbox.cut(v bpchar, n int) RETURNS bpchar LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT CASE WHEN octet_length(v) <= n THEN v ELSE _sandbox.cut_slow(v, n) END $$;
+CREATE FUNCTION _sandbox.pad_slow(v bpchar, n int) RETURNS bpchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
 SELECT (_sandbox.t(_sandbox.cut(v, n)) || repeat(' ', n - _sandbox.units(_sandbox.cut(v, n))))::bpchar $$;
+CREATE FUNCTION _sandbox.pad(v bpchar, n int) RETURNS bpchar LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT CASE WHEN octet_length(v) <= n AND octet_length(v) = char_length(_sandbox.t(v)) THEN rpad(_sandbox.t(v), n)::bpchar ELSE _sandbox.pad_slow(v, n) END $$;
 CREATE FUNCTION _sandbox.pad_binary(v bytea, n int) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
 SELECT substr(v, 1, n) || decode(repeat('00', greatest(0, n - octet_length(v))), 'hex') $$;
 CREATE FUNCTION _sandbox.too_long(v text, place text, col text) RETURNS void LANGUAGE plpgsql IMMUTABLE AS $$
@@ -38,14 +44,20 @@ CREATE FUNCTION _sandbox.fit(v bpchar, n int, place text, col text) RETURNS bpch
 SELECT CASE WHEN octet_length(v) <= n THEN v ELSE _sandbox.fit_slow(v, n, place, col) END $$;
 CREATE FUNCTION _sandbox.fit_binary(v bytea, n int, place text, col text) RETURNS bytea LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN IF octet_length(v) > n THEN PERFORM _sandbox.too_long('', place, col); END IF; RETURN v; END $$;
-CREATE FUNCTION _sandbox.fit_number(v bpchar, n int, type text) RETURNS bpchar LANGUAGE plpgsql IMMUTABLE STRICT AS $$
-BEGIN IF octet_length(v) > n THEN PERFORM _sandbox.fail(8115, 2, 16, 'Arithmetic overflow error converting expression to data type ' || type || '.'); END IF; RETURN v; END $$;
+CREATE FUNCTION _sandbox.fit_number_slow(v bpchar, n int, type text) RETURNS bpchar LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+BEGIN PERFORM _sandbox.fail(8115, 2, 16, 'Arithmetic overflow error converting expression to data type ' || type || '.'); RETURN NULL; END $$;
+CREATE FUNCTION _sandbox.fit_number(v bpchar, n int, type text) RETURNS bpchar LANGUAGE sql IMMUTABLE AS $$
+SELECT CASE WHEN octet_length(v) <= n THEN v ELSE _sandbox.fit_number_slow(v, n, type) END $$;
+CREATE FUNCTION _sandbox.narrow(v bigint, type text, low int, high int) RETURNS smallint LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+BEGIN IF v < low OR v > high THEN PERFORM _sandbox.fail(220, 1, 16, 'Arithmetic overflow error for data type ' || type || ', value = ' || v || '.'); END IF; RETURN v; END $$;
 CREATE FUNCTION _sandbox.tiny(v bigint) RETURNS smallint LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 BEGIN IF v < 0 OR v > 255 THEN PERFORM _sandbox.fail(8115, 2, 16, 'Arithmetic overflow error converting expression to data type tinyint.'); END IF; RETURN v; END $$;
 
 -- Code page 1252, the default collation's: what it lacks becomes a question mark.
-CREATE FUNCTION _sandbox.cp1252(v bpchar) RETURNS bpchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-SELECT CASE WHEN octet_length(v) = char_length(_sandbox.t(v)) THEN v ELSE regexp_replace(_sandbox.t(v) COLLATE "C", '[^\u0001-\u007f\u00a0-\u00ff\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u017d\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u017e\u0178]', '?', 'g')::bpchar END $$;
+CREATE FUNCTION _sandbox.cp1252_slow(v bpchar) RETURNS bpchar LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+SELECT regexp_replace(_sandbox.t(v) COLLATE "C", '[^\u0001-\u007f\u00a0-\u00ff\u20ac\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u017d\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u017e\u0178]', '?', 'g')::bpchar $$;
+CREATE FUNCTION _sandbox.cp1252(v bpchar) RETURNS bpchar LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+SELECT CASE WHEN octet_length(v) = char_length(_sandbox.t(v)) THEN v ELSE _sandbox.cp1252_slow(v) END $$;
 CREATE FUNCTION _sandbox.cp1252_bytes(v bpchar) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
 SELECT convert_to(_sandbox.t(_sandbox.cp1252(v)), 'WIN1252') $$;
 CREATE FUNCTION _sandbox.utf16(v bpchar) RETURNS bytea LANGUAGE plpgsql IMMUTABLE STRICT AS $$
@@ -77,6 +89,7 @@ CREATE FUNCTION _sandbox.to_integer(v bpchar, target text, source text, attempt 
 DECLARE t text COLLATE "C" := btrim(_sandbox.t(v)); n numeric; BEGIN
  IF t !~ '^[-+]?[0-9]+$' THEN
   IF t = '' THEN RETURN 0; END IF;
+  IF target = 'bigint' AND NOT attempt THEN PERFORM _sandbox.fail(8114, 5, 16, 'Error converting data type ' || source || ' to bigint.'); END IF;
   PERFORM _sandbox.bad_value(v, source, target, attempt); RETURN NULL;
  END IF;
  n := t::numeric;
@@ -135,7 +148,7 @@ SELECT CASE WHEN s < 1 OR n < 0 OR s > char_length(v) THEN NULL ELSE pg_catalog.
 CREATE FUNCTION _sandbox.charindex(needle text, v text, start int) RETURNS int LANGUAGE sql IMMUTABLE STRICT AS $$
 SELECT CASE WHEN start <= 1 THEN strpos(v, needle) ELSE coalesce(nullif(strpos(substr(v, start), needle), 0) + start - 1, 0) END $$;
 CREATE FUNCTION _sandbox.pattern(v bpchar) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT AS $$
-BEGIN IF position('[' IN _sandbox.t(v)) > 0 THEN PERFORM _sandbox.fail(50001, 1, 16, 'sandbox: LIKE with a character class that is not a literal is not supported'); END IF; RETURN _sandbox.t(v); END $$;
+BEGIN IF position('[' IN _sandbox.t(v)) > 0 THEN PERFORM _sandbox.fail(40510, 1, 16, 'sandbox: LIKE with a character class that is not a literal is not supported'); END IF; RETURN _sandbox.t(v); END $$;
 
 CREATE FUNCTION _sandbox.json_checked(v text) RETURNS json LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 BEGIN

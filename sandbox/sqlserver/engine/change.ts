@@ -45,6 +45,7 @@ export function bindInsert(binder: Binder, insert: Insert): BoundChange {
       `Cannot insert explicit value for identity column in table '${table.name}' when IDENTITY_INSERT is set to OFF.`,
     );
   }
+  binder.writes.push({ table, columns: table.columns.map((c) => c.name) });
   const head = `INSERT INTO ${reference(table)}`;
   const list = insert.source ? `(${columns.map((c) => quote(c.name)).join(',')})` : '';
   const sql = insert.source
@@ -124,8 +125,9 @@ export function bindUpdate(binder: Binder, update: Update): BoundChange {
   const set = update.set.map(({ column, e }) => {
     const meta = columnOf(table, column);
     if (meta.identity) throw new SqlError(8102, `Cannot update identity column '${meta.name}'.`);
-    return { column: quote(meta.name), value: valueFor(binder, e, meta, table, scope) };
+    return { column: quote(meta.name), value: valueFor(binder, e, meta, table, scope), name: meta.name };
   });
+  binder.writes.push({ table, columns: set.map((s) => s.name) });
   if (plan.simple) {
     const from = plan.others.length > 0 ? ` FROM ${plan.others.join(', ')}` : '';
     const sql = `UPDATE ${reference(table)} AS ${quote(plan.target.alias)} SET ${set.map((s) => `${s.column}=${s.value}`).join(', ')}${from}${plan.where}`;
@@ -269,6 +271,7 @@ function output(
       identities: false,
     };
   const into = binder.around.table(clause.into);
+  binder.writes.push({ table: into, columns: into.columns.map((c) => c.name) });
   const targets =
     clause.columns.length > 0
       ? clause.columns.map((n) => columnOf(into, n))

@@ -67,7 +67,38 @@ function fits(from: SqlType, to: SqlType): boolean {
   return from.length !== undefined && from.length !== 'max' && from.length <= to.length;
 }
 
+const COLUMN = /^"(?:[^"]|"")+"\."(?:[^"]|"")+"$/;
+
+/** The conversion of a column whose texts were seen to be fit for PostgreSQL's own cast. */
+function fromSeen({ sql, seen }: Bound, to: SqlType): string | null {
+  if (!seen || !COLUMN.test(sql)) return null;
+  const exact = seen.fraction <= (to.scale ?? 7);
+  switch (to.name) {
+    case 'decimal':
+    case 'numeric':
+    case 'money': {
+      const { precision = 0, scale = 0 } = asDecimal(to);
+      const fitting = seen.whole <= precision - scale && seen.fraction <= scale;
+      return seen.kind === 'number' && fitting ? `${sql}::${pgType(to)}` : null;
+    }
+    case 'date':
+      return seen.kind === 'moment' ? `${sql}::timestamp::date` : null;
+    case 'datetime2':
+      return seen.kind === 'moment' && exact ? `${sql}::${pgType(to)}` : null;
+    case 'datetimeoffset':
+      return seen.kind === 'moment' && exact
+        ? `(CASE WHEN ${sql} IS NOT NULL THEN ROW(${sql}::timestamp,0)::_sandbox.dto END)`
+        : null;
+    case 'time':
+      return seen.kind === 'time' && exact ? `${sql}::${pgType(to)}` : null;
+    default:
+      return null;
+  }
+}
+
 function fromString(e: Bound, to: SqlType, style: number, attempt: boolean): string {
+  const seen = fromSeen(e, to);
+  if (seen) return seen;
   const source = text(e.type.name);
   switch (to.name) {
     case 'bit':
@@ -146,6 +177,8 @@ function toText(e: Bound, to: SqlType, style: number): string {
         sql = style === 3 ? `(${e.sql})::text::bpchar` : `_sandbox.float_text(${e.sql})`;
       } else if (e.type.name === 'money') sql = `round(${e.sql},${style === 2 ? 4 : 2})::text::bpchar`;
       else sql = `(${e.sql})::text::bpchar`;
+      if (to.length !== 'max' && !isUnicode(to) && ['tinyint', 'smallint', 'int'].includes(e.type.name))
+        return padded(`(CASE WHEN octet_length(${sql})>${to.length} THEN '*' ELSE ${sql} END)::bpchar`, to);
       if (to.length !== 'max') return padded(`_sandbox.fit_number(${sql},${to.length},${text(to.name)})`, to);
   }
   if (to.length === 'max') return sql;
@@ -197,6 +230,8 @@ function numberToNumber(e: Bound, to: SqlType, attempt: boolean): string {
     const range = RANGE[to.name]!;
     if (attempt)
       return `(CASE WHEN ${whole} BETWEEN ${range[0]} AND ${range[1]} THEN ${whole} END)::${pgType(to)}`;
+    if (isInteger(from) && (to.name === 'tinyint' || to.name === 'smallint'))
+      return `_sandbox.narrow(${whole},'${to.name}',${range[0]},${range[1]})`;
     return to.name === 'tinyint' ? `_sandbox.tiny((${whole})::bigint)` : `(${whole})::${pgType(to)}`;
   }
   if (to.name === 'float' || to.name === 'real') return `(${value})::${pgType(to)}`;

@@ -9,6 +9,7 @@ import { tableScope } from './from.ts';
 import {
   type ColumnMeta,
   type ColumnNote,
+  type KeyMeta,
   quote,
   reference,
   Scope,
@@ -22,6 +23,16 @@ import { category, pgType } from './types.ts';
 type Of<K extends Statement['k']> = Extract<Statement, { k: K }>;
 type Parts = { columns: readonly ColumnDefinition[]; constraints: readonly Constraint[] };
 
+/** The table as the catalog would show it; null where only the catalog knows. */
+export function plainTable(schema: string, name: string, parts: Parts): TableMeta | null {
+  const plain = parts.columns.every((c) => !c.computed && !c.default && !c.identity);
+  if (!plain || parts.constraints.length > 0) return null;
+  const columns = parts.columns.map(
+    (c): ColumnMeta => ({ ...columnMeta(c, c.nullable !== false), sight: 'nothing' }),
+  );
+  return { schema, name, kind: 'table', columns, keys: [] };
+}
+
 export function createTable(binder: Binder, schema: string, name: string, parts: Parts): string {
   const bare: TableMeta = { schema, name, kind: 'table', columns: [], keys: [] };
   const primary = parts.constraints.find((c) => c.k === 'key' && c.primary);
@@ -30,7 +41,14 @@ export function createTable(binder: Binder, schema: string, name: string, parts:
   const metas = parts.columns.map((c) =>
     columnMeta(c, !(c.nullable === false || (c.nullable === null && isKey(c)) || c.identity)),
   );
-  const table = withComputed(binder, { ...bare, columns: metas }, parts.columns);
+  const constraints = parts.constraints.map((c) =>
+    c.k === 'key' ? { ...c, name: c.name ?? generated(c.primary ? 'PK' : 'UQ', name) } : c,
+  );
+  const table: TableMeta = {
+    ...withComputed(binder, { ...bare, columns: metas }, parts.columns),
+    keys: constraints.flatMap((c) => (c.k === 'key' ? [keyOf(c)] : [])),
+  };
+  const columns = table.columns.map((meta, i) => withDefault(binder, meta, parts.columns[i]!, name));
   const repeated = metas.find((m, i) => metas.findIndex((n) => same(n.name, m.name)) < i);
   if (repeated)
     throw new SqlError(
@@ -46,12 +64,39 @@ export function createTable(binder: Binder, schema: string, name: string, parts:
     throw new SqlError(8111, `Cannot define PRIMARY KEY constraint on nullable column in table '${name}'.`);
   const lines = parts.columns.map((c, i) => columnLine(binder, c, table.columns[i]!, table, true));
   const temporary = schema === 'pg_temp' ? 'TEMPORARY ' : '';
-  const after = parts.constraints.map((c) => addConstraint(binder, c, table));
+  // A foreign key may refer to a key of the table itself.
+  const foreign = constraints.filter((c) => c.k === 'foreign');
+  const after = [...constraints.filter((c) => c.k !== 'foreign'), ...foreign].map((c) =>
+    addConstraint(binder, c, table),
+  );
   return [
     `CREATE ${temporary}TABLE ${schema === 'pg_temp' ? quote(name) : reference(table)} (${lines.join(', ')})`,
-    ...table.columns.map((c) => comment(table, c)),
+    ...columns.map((c) => comment(table, c)),
     ...after,
   ].join(';\n');
+}
+
+function keyOf(key: Extract<Constraint, { k: 'key' }> & { name: string }): KeyMeta {
+  return {
+    pg: key.name,
+    name: key.name,
+    kind: key.primary ? 'PK' : 'UQ',
+    column: key.columns.join(','),
+    constraint: true,
+    immediate: false,
+  };
+}
+
+function withDefault(
+  binder: Binder,
+  meta: ColumnMeta,
+  { default: preset }: ColumnDefinition,
+  table: string,
+): ColumnMeta {
+  if (!preset) return meta;
+  const shownText = binder.scalar(preset.e, new Scope(null)).sql;
+  const note = { ...meta.note, default: { name: preset.name ?? generated('DF', table), text: shownText } };
+  return { ...meta, note };
 }
 
 /** The table that SELECT … INTO creates. */
@@ -227,7 +272,12 @@ function foreignKey(binder: Binder, c: Extract<Constraint, { k: 'foreign' }>, ta
   const kind = key.kind === 'PK' ? 'PRIMARY KEY' : 'UNIQUE NULLS NOT DISTINCT';
   const mend = key.immediate
     ? ''
-    : `ALTER TABLE ${reference(to)} DROP CONSTRAINT ${quote(key.pg)}, ADD CONSTRAINT ${quote(key.pg)} ${kind} (${columns});\n`;
+    : `DO $mend$ DECLARE note text := (SELECT obj_description(oid, 'pg_constraint') FROM pg_constraint
+  WHERE conname = ${text(key.pg)} AND conrelid = ${text(reference(to))}::regclass);
+BEGIN
+  ALTER TABLE ${reference(to)} DROP CONSTRAINT ${quote(key.pg)}, ADD CONSTRAINT ${quote(key.pg)} ${kind} (${columns});
+  EXECUTE format('COMMENT ON CONSTRAINT %I ON ${reference(to).replaceAll("'", "''")} IS %L', ${text(key.pg)}, note);
+END $mend$;\n`;
   return `${mend}ALTER TABLE ${reference(table)} ADD CONSTRAINT ${quote(name)} FOREIGN KEY (${columnNames(table, c.columns)}) REFERENCES ${reference(to)} (${columns})${c.actions}`;
 }
 

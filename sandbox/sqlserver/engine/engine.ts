@@ -7,8 +7,9 @@ import { FUNCTIONS } from './catalog-functions.ts';
 import { VIEWS } from './catalog-views.ts';
 import { type Address, Connection } from './connection.ts';
 import { SqlError } from './errors.ts';
+import { quote } from './scope.ts';
 import { Session } from './sql-session.ts';
-import { State } from './state.ts';
+import { type Databases, State } from './state.ts';
 import { TableCache } from './tables.ts';
 
 export interface EngineOptions {
@@ -18,8 +19,6 @@ export interface EngineOptions {
 }
 
 export interface Engine extends SqlEngine {
-  /** Case is kept, and not told apart. Does nothing when the database is there. */
-  createDatabase(name: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -53,14 +52,24 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     return row?.[0]?.slice(PREFIX.length);
   };
 
-  const createDatabase = async (name: string): Promise<void> => {
-    if (await find(name)) return;
-    await admin.script(`CREATE DATABASE "${(PREFIX + name).replaceAll('"', '""')}" TEMPLATE ${TEMPLATE}`);
+  // Case is kept, and not told apart.
+  const databases: Databases = {
+    async create(name) {
+      await admin.script(
+        `CREATE DATABASE ${quote(PREFIX + ((await find(name)) ?? name))} TEMPLATE ${TEMPLATE}`,
+      );
+    },
+    async drop(name) {
+      const found = await find(name);
+      if (found === undefined) return false;
+      await admin.script(`DROP DATABASE ${quote(PREFIX + found)}`);
+      caches.delete(found);
+      return true;
+    },
   };
-  await createDatabase('master');
+  if ((await find('master')) === undefined) await databases.create('master');
 
   return {
-    createDatabase,
     async open(login) {
       const isKnown =
         login.user.toLowerCase() === options.login.user.toLowerCase() &&
@@ -82,7 +91,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       await connection.open();
       const cache = caches.get(database) ?? new TableCache();
       caches.set(database, cache);
-      const session = new Session(new State(connection, database, cache, login), async (pid) => {
+      const session = new Session(new State(connection, database, cache, login, databases), async (pid) => {
         await admin.rows('SELECT pg_cancel_backend($1)', [String(pid)]);
       });
       sessions.add(session);

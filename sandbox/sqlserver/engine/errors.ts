@@ -33,9 +33,12 @@ export class SqlError extends Error {
 /** The batch was cancelled by the client: no error is sent, the wire acknowledges the attention. */
 export class Cancelled extends Error {}
 
-/** A construct that the stand-in knows of and does not do. */
+/**
+ * A construct that the stand-in knows of and does not do: under SQL Server's number for a statement that its edition
+ * lacks, as numbers from 50000 are those that triggers raise about rows.
+ */
 export function unsupported(construct: string): SqlError {
-  return new SqlError(50001, `sandbox: ${construct} is not supported`);
+  return new SqlError(40510, `sandbox: ${construct} is not supported`);
 }
 
 export const errors = {
@@ -143,7 +146,8 @@ export function fromPostgres(error: unknown, at: FailureContext): Error {
       const columns = KEY_DETAIL.exec(e.detail ?? '')?.[1] ?? '';
       const referencing = e.detail?.includes('is still referenced') === true;
       const target = /table "(.*)"\.$/.exec(e.detail ?? '')?.[1] ?? e.table ?? '';
-      const kind = referencing ? 'REFERENCE' : 'FOREIGN KEY';
+      const isSame = /on table "(.*?)"/.exec(e.message)?.[1] === target ? ' SAME TABLE' : '';
+      const kind = (referencing ? 'REFERENCE' : 'FOREIGN KEY') + isSame;
       return new SqlError(
         547,
         `The ${at.verb} statement conflicted with the ${kind} constraint "${constraint}". The conflict occurred in database "${at.database}", table "${schema}.${target}", column '${columns}'.`,
@@ -198,18 +202,28 @@ export function fromPostgres(error: unknown, at: FailureContext): Error {
     case '42803':
       return new SqlError(
         8120,
-        'Column is invalid in the select list because it is not contained in either an aggregate function or the GROUP BY clause.',
+        `Column '${/column "(.*?)"/.exec(e.message)?.[1]}' is invalid in the select list because it is not contained in either an aggregate function or the GROUP BY clause.`,
       );
+    case '42P04':
+      return new SqlError(
+        1801,
+        `Database ${/"mssql_(.*?)"/.exec(e.message)?.[1] ?? ''} already exists. Choose a different database name.`,
+        3,
+      );
+    case '55006':
+      return new SqlError(3702, 'Cannot drop the database because it is currently in use.', 3);
     case '2BP01':
       return new SqlError(5074, `The object is dependent on another object: ${e.message}.`);
     case '57014':
       return new Cancelled();
     case '57P01':
     case undefined:
-      return new SqlError(50002, `sandbox: the connection to PostgreSQL was lost (${e.message})`, 1, 20);
+      // SQL Server's "session is in the kill state".
+      return new SqlError(596, `sandbox: the connection to PostgreSQL was lost (${e.message})`, 1, 21);
     default:
+      // SQL Server's "could not produce a query plan".
       return new SqlError(
-        50003,
+        8624,
         `sandbox: PostgreSQL refused the translated statement (${e.code}: ${e.message})`,
       );
   }

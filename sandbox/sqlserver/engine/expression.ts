@@ -47,8 +47,15 @@ export interface BoundQuery {
 
 export type BindQuery = (binder: Binder, query: Query, parent: Scope | null) => BoundQuery;
 
+/** Columns that a statement writes. */
+export interface Write {
+  readonly table: TableMeta;
+  readonly columns: readonly string[];
+}
+
 export class Binder {
   readonly around: Surroundings;
+  readonly writes: Write[] = [];
   readonly parameters: ParameterSource[] = [];
   /** An aggregate or window function was met: rows cannot be locked. */
   aggregated = false;
@@ -93,7 +100,8 @@ export class Binder {
         const value = this.scalar(e.e, scope);
         const style = e.style ? Number(this.scalar(e.style, scope).literal ?? Number.NaN) : 0;
         if (Number.isNaN(style)) throw unsupported('CONVERT with a style that is not a number');
-        return convert(value, e.type, { style, attempt: e.attempt });
+        const { untypedNull: _typedNow, ...typed } = convert(value, e.type, { style, attempt: e.attempt });
+        return typed;
       }
       case 'subquery': {
         const { sql, columns } = this.query(e.query, scope);

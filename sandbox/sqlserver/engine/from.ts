@@ -14,7 +14,7 @@ import {
   type TableMeta,
   text,
 } from './scope.ts';
-import { nvarchar } from './types.ts';
+import { category, nvarchar } from './types.ts';
 
 /** The FROM clause's text; `lateral` lets a derived table see the sources before it (APPLY). */
 export function bindSource(binder: Binder, source: Source, scope: Scope, lateral = false): string {
@@ -85,8 +85,14 @@ function add(
     alias,
     schema: of?.schema ?? '',
     table: of,
-    columns: columns.map((c): ScopeColumn => ({ ...c, sql: `${quote(alias)}.${quote(c.name)}` })),
+    columns: columns.map((c) => underDefault({ ...c, sql: `${quote(alias)}.${quote(c.name)}` })),
   });
+}
+
+/** A column that an expression made has the database's collation, though PostgreSQL knows of none. */
+function underDefault(column: ScopeColumn): ScopeColumn {
+  if (category(column.type) !== 'string' || column.collation) return column;
+  return { ...column, sql: `(${column.sql} COLLATE _sandbox.ci)`, collation: 'default' };
 }
 
 function table(binder: Binder, source: Extract<Source, { k: 'table' }>, scope: Scope): string {
@@ -102,7 +108,10 @@ function table(binder: Binder, source: Extract<Source, { k: 'table' }>, scope: S
     return `${quote(cteName(scope, name))} AS ${quote(alias)}`;
   }
   const meta = binder.around.table(source.name);
-  add(scope, alias, meta.columns, meta);
+  const columns = meta.columns.map(({ sight, ...c }) =>
+    sight && sight !== 'nothing' ? { ...c, seen: sight } : c,
+  );
+  add(scope, alias, columns, meta);
   if (source.hints.includes('UPDLOCK') || source.hints.includes('XLOCK')) {
     scope.locks.push({ alias, skip: source.hints.includes('READPAST') });
   }

@@ -11,6 +11,7 @@ import {
   endsBatch,
   evaluate,
   finish,
+  guarded,
   type Running,
   runChange,
   runDefinition,
@@ -20,7 +21,8 @@ import {
   variable,
   writable,
 } from './run.ts';
-import { quote, reference, shown } from './scope.ts';
+import { quote, reference, shown, type TableMeta } from './scope.ts';
+import type { State } from './state.ts';
 import { nvarchar } from './types.ts';
 
 export type Flow = 'next' | 'break' | 'continue' | 'return';
@@ -111,6 +113,9 @@ async function dispatch(run: Running, s: Statement): Promise<Flow> {
       await state.transaction.commit(sink);
       return 'next';
     case 'rollback':
+      // SQL Server keeps its rows; PostgreSQL would undo them.
+      if ([...run.frame.tables].some((name) => name.startsWith('@')))
+        throw unsupported('ROLLBACK in a batch with a table variable');
       await state.transaction.rollback(sink, s.name ? await evaluate(run, s.name, nvarchar(32)) : null);
       return 'next';
     case 'save':
@@ -161,12 +166,30 @@ async function dispatch(run: Running, s: Statement): Promise<Flow> {
     case 'executeText':
       await executeText(run, s.e);
       return 'next';
-    case 'use':
     case 'createDatabase':
-      throw unsupported(s.k === 'use' ? 'USE' : 'CREATE DATABASE');
+    case 'dropDatabase':
+      await guarded(run, s.k, () => database(run, s));
+      finish(run, null);
+      return 'next';
+    case 'use':
+      throw unsupported('USE');
     default:
       await definition(run, s);
       return 'next';
+  }
+}
+
+async function database(
+  { state }: Running,
+  s: Extract<Statement, { k: 'createDatabase' | 'dropDatabase' }>,
+): Promise<void> {
+  const statement = s.k === 'createDatabase' ? 'CREATE DATABASE' : 'DROP DATABASE';
+  if (state.transaction.count > 0)
+    throw new SqlError(226, `${statement} statement not allowed within multi-statement transaction.`, 6);
+  if (s.k === 'createDatabase') return state.databases.create(s.name);
+  for (const name of s.names) {
+    const dropped = await state.databases.drop(name);
+    if (!dropped && !s.ifExists) throw errors.cannotDrop('database', name);
   }
 }
 
@@ -190,13 +213,19 @@ type Definition = Extract<
 async function definition(run: Running, s: Definition): Promise<void> {
   switch (s.k) {
     case 'createTable':
-      return runDefinition(run, (b) => define.createTable(b, define.schemaOf(s.table), s.table.at(-1)!, s));
+      if (run.frame.isProcedure && s.table.at(-1)!.startsWith('#')) run.frame.tables.add(s.table.at(-1)!);
+      return runDefinition(
+        run,
+        (b) => define.createTable(b, define.schemaOf(s.table), s.table.at(-1)!, s),
+        ownTable(s.table, define.plainTable('pg_temp', s.table.at(-1)!, s)),
+      );
     case 'declareTable':
       run.frame.tables.add(s.name);
       return runDefinition(
         run,
         (b) =>
           `DROP TABLE IF EXISTS pg_temp.${quote(s.name)};\n${define.createTable(b, 'pg_temp', s.name, s)}`,
+        ownTable([s.name], define.plainTable('pg_temp', s.name, s)),
       );
     case 'addColumns':
       return runDefinition(run, (b) => define.addColumns(b, s));
@@ -217,6 +246,11 @@ async function definition(run: Running, s: Definition): Promise<void> {
   }
 }
 
+/** Of a #temporary table or table variable; undefined of any other. */
+function ownTable(name: readonly string[], created: TableMeta | null): Parameters<State['defined']>[0] {
+  return define.schemaOf(name) === 'pg_temp' ? { name: name.at(-1)!, created } : undefined;
+}
+
 async function dropOne(
   run: Running,
   s: Extract<Statement, { k: 'drop' }>,
@@ -227,15 +261,19 @@ async function dropOne(
   }
   writable(run);
   try {
-    await runDefinition(run, (b) => {
-      const table = b.around.table(name);
-      if ((table.kind === 'view') !== (s.what === 'VIEW'))
-        throw new SqlError(
-          3705,
-          `Cannot use DROP ${s.what} with '${shown(table)}' because '${shown(table)}' is a ${table.kind}.`,
-        );
-      return `DROP ${s.what} ${reference(table)}`;
-    });
+    await runDefinition(
+      run,
+      (b) => {
+        const table = b.around.table(name);
+        if ((table.kind === 'view') !== (s.what === 'VIEW'))
+          throw new SqlError(
+            3705,
+            `Cannot use DROP ${s.what} with '${shown(table)}' because '${shown(table)}' is a ${table.kind}.`,
+          );
+        return `DROP ${s.what} ${reference(table)}`;
+      },
+      ownTable(name, null),
+    );
   } catch (error) {
     if (!(error instanceof SqlError) || error.number !== 208) throw error;
     if (!s.ifExists) throw errors.cannotDrop(s.what.toLowerCase(), name.join('.'));

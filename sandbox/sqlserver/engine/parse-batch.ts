@@ -191,6 +191,7 @@ class BatchParser extends DefinitionParser {
 
   private declare(): Unplaced {
     this.expect('DECLARE');
+    if (this.ahead().word === 'CURSOR' || this.is('CURSOR')) throw this.refuse('CURSOR');
     if (this.ahead().word === 'TABLE' || (this.ahead().word === 'AS' && this.ahead(2).word === 'TABLE')) {
       const name = this.variable();
       this.accept('AS');

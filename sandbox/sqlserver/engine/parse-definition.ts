@@ -247,6 +247,8 @@ export abstract class DefinitionParser extends QueryParser {
         return { k: 'dropIndex', name: name.at(-1) as string, table: this.multipart(), ifExists };
       return { k: 'dropIndex', name: name.at(-1) as string, table: name.slice(0, -1), ifExists };
     }
+    if (what === 'DATABASE')
+      return { k: 'dropDatabase', names: this.commaList(() => this.identifier()), ifExists };
     if (what !== 'TABLE' && what !== 'VIEW' && what !== 'SCHEMA') throw this.refuse(`DROP ${what}`);
     return { k: 'drop', what, names: this.commaList(() => this.multipart()), ifExists };
   }

@@ -6,26 +6,30 @@ import { runStatements } from './interpreter.ts';
 import { parseBatch } from './parse-batch.ts';
 import { evaluate, guarded, type Running, runDefinition, variable } from './run.ts';
 import { quote, reference, same } from './scope.ts';
-import type { Frame } from './state.ts';
+import { type Frame, newFrame } from './state.ts';
 import { nvarchar } from './types.ts';
 
 type Execute = Extract<Statement, { k: 'execute' }>;
 
 export async function executeText(run: Running, e: Expr): Promise<void> {
-  await nested(run, (await evaluate(run, e, nvarchar('max'))) ?? '', {
-    variables: new Map(),
-    tables: new Set(),
-  });
+  await nested(run, (await evaluate(run, e, nvarchar('max'))) ?? '', newFrame(true));
 }
 
 async function nested(run: Running, sql: string, frame: Frame): Promise<void> {
-  const inner: Running = { ...run, frame };
-  await runStatements(inner, parseBatch(sql));
+  try {
+    await runStatements({ ...run, frame }, parseBatch(sql));
+  } catch (error) {
+    // What it made goes with the batch then.
+    for (const table of frame.tables) run.frame.tables.add(table);
+    throw error;
+  }
+  await run.state.leave(frame);
 }
 
 export async function executeProcedure(run: Running, s: Execute): Promise<void> {
   const name = s.procedure.at(-1)!.toLowerCase();
   const handler = PROCEDURES[name];
+  if (!handler && KNOWN.test(name)) throw unsupported(name);
   if (!handler) throw new SqlError(2812, `Could not find stored procedure '${s.procedure.join('.')}'.`, 62);
   const status = await handler(run, s.args);
   if (s.result) variable(run, s.result).value = String(status);
@@ -48,6 +52,10 @@ async function named(
   return values;
 }
 
+/** SQL Server's own, of which only a few are done here. */
+const KNOWN =
+  /^(sp|xp)_(help|who|lock|space|column|table|fkeys|pkeys|stat|server|database|configure|depends|rename|stored|describe|cursor|prepare|un|update|add|drop|set|cmdshell|msforeach)/;
+
 const PROCEDURES: Readonly<Record<string, (run: Running, args: readonly Argument[]) => Promise<number>>> = {
   sp_executesql: async (run, args) => {
     const [statement, definitions, ...given] = args;
@@ -58,7 +66,7 @@ const PROCEDURES: Readonly<Record<string, (run: Running, args: readonly Argument
         10,
       );
     const sql = (await evaluate(run, statement.e, nvarchar('max'))) ?? '';
-    const frame: Frame = { variables: new Map(), tables: new Set() };
+    const frame = newFrame(true);
     if (definitions)
       await bindParameters(run, frame, (await evaluate(run, definitions.e, nvarchar('max'))) ?? '', given);
     await nested(run, sql, frame);

@@ -2,6 +2,7 @@
 import type { ColumnMetadata, ResultSink, SqlType, Value } from '../session.ts';
 import type { Body, Expr, Query, SelectItem, Statement } from './ast.ts';
 import { type BoundChange, bindDelete, bindInsert, bindUpdate } from './change.ts';
+import { constant, type Known, outcome } from './constant.ts';
 import { convert } from './convert.ts';
 import * as define from './define.ts';
 import { errors, fromPostgres, SqlError } from './errors.ts';
@@ -164,6 +165,7 @@ async function selectInto(run: Running, query: Query, into: readonly string[]): 
   const count = await guarded(run, 'INSERT', async () => {
     writable(run);
     const { made, binder } = await translated(run, (b) => b.query(query, null));
+    if (run.frame.isProcedure && into.at(-1)!.startsWith('#')) run.frame.tables.add(into.at(-1)!);
     const { table, sql } = define.tableOf(define.schemaOf(into), into.at(-1)!, namedColumns(made.columns));
     await run.state.connection.script(sql);
     const list = table.columns.map((c) => quote(c.name)).join(',');
@@ -189,6 +191,7 @@ export async function runChange(
   const count = await guarded(run, verb, async () => {
     writable(run);
     const { made, binder } = await translated(run, bind);
+    for (const write of binder.writes) run.state.written(write);
     if (made.columns) return send(run, binder, { sql: made.sql, columns: made.columns });
     return stream(run, binder, made.sql, [], (row) => {
       if (made.identities) run.state.identity = row[0] ?? null;
@@ -199,14 +202,18 @@ export async function runChange(
 }
 
 /** A definition: one script of PostgreSQL statements, undone as one. */
-export async function runDefinition(run: Running, make: (binder: Binder) => string): Promise<void> {
+export async function runDefinition(
+  run: Running,
+  make: (binder: Binder) => string,
+  own?: Parameters<State['defined']>[0],
+): Promise<void> {
   await guarded(run, 'ALTER TABLE', async () => {
     writable(run);
     const { made, binder } = await translated(run, make);
     if (binder.parameters.length > 0) throw errors.undeclared('a variable in a definition');
     if (made) await run.state.connection.script(made);
   });
-  run.state.defined();
+  run.state.defined(own);
   finish(run, null);
 }
 
@@ -229,6 +236,8 @@ export async function runTruncate(run: Running, name: readonly string[]): Promis
 
 /** The value of an expression in the given type, or in its own. */
 export async function evaluate(run: Running, e: Expr, type: SqlType | null): Promise<Value> {
+  const known = type ? constant(e, type, knownTo(run)) : undefined;
+  if (known !== undefined) return known;
   return guarded(run, 'SELECT', async () => {
     const { made, binder } = await translated(run, (b) => {
       const bound = b.scalar(e, new Scope(null));
@@ -240,7 +249,16 @@ export async function evaluate(run: Running, e: Expr, type: SqlType | null): Pro
   });
 }
 
+function knownTo({ state, frame }: Running): Known {
+  return {
+    variable: (name) => frame.variables.get(name.toLowerCase()),
+    session: (name) => state.value({ session: name }, frame),
+  };
+}
+
 export async function test(run: Running, e: Expr): Promise<boolean> {
+  const known = outcome(e, knownTo(run));
+  if (known !== undefined) return known === true;
   return guarded(run, 'SELECT', async () => {
     const { made, binder } = await translated(run, (b) => b.predicate(e, new Scope(null)));
     const [row] = await run.state.connection.rows(`SELECT ${made}`, parametersOf(run, binder));

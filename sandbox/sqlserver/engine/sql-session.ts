@@ -6,8 +6,7 @@ import { Cancelled, fromPostgres, SqlError } from './errors.ts';
 import { runStatements } from './interpreter.ts';
 import { parseBatch } from './parse-batch.ts';
 import { EndOfBatch, finish, type Running } from './run.ts';
-import { quote } from './scope.ts';
-import type { Frame, State } from './state.ts';
+import { newFrame, type State } from './state.ts';
 
 /** SQL Server's codes 1 to 5. */
 const ISOLATION = ['', 'READ UNCOMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE', 'SNAPSHOT'];
@@ -36,14 +35,15 @@ export class Session implements SqlSession {
 
   async execute(
     sql: string,
-    parameters: readonly Parameter[],
+    parameters: readonly Parameter[] | null,
     sink: ResultSink,
     cancel: AbortSignal,
   ): Promise<void> {
-    const frame: Frame = { variables: new Map(), tables: new Set() };
-    for (const p of parameters) frame.variables.set(p.name.toLowerCase(), { type: p.type, value: p.value });
+    const frame = newFrame(parameters !== null);
+    for (const p of parameters ?? [])
+      frame.variables.set(p.name.toLowerCase(), { type: p.type, value: p.value });
     await this.batch({ state: this.state, frame, sink, cancel, tries: 0 }, () => parse(sql));
-    for (const p of parameters) {
+    for (const p of parameters ?? []) {
       const now = frame.variables.get(p.name.toLowerCase());
       if (p.output && now) sink.output({ ...p, value: now.value });
     }
@@ -93,10 +93,7 @@ export class Session implements SqlSession {
       );
       await state.transaction.fail(run.sink, false);
     }
-    for (const table of run.frame.tables) {
-      await state.connection.script(`DROP TABLE IF EXISTS pg_temp.${quote(table)}`);
-      state.defined();
-    }
+    await state.leave(run.frame);
   }
 
   async bulk(
@@ -104,7 +101,7 @@ export class Session implements SqlSession {
     rows: AsyncIterable<readonly (readonly Value[])[]>,
     sink: ResultSink,
   ): Promise<void> {
-    const frame: Frame = { variables: new Map(), tables: new Set() };
+    const frame = newFrame(false);
     const run: Running = { state: this.state, frame, sink, cancel: new AbortController().signal, tries: 0 };
     try {
       finish(run, await loadBulk(run, target, rows));

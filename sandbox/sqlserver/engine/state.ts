@@ -3,10 +3,19 @@ import type { SqlType, Value } from '../session.ts';
 import type { Name } from './ast.ts';
 import type { Connection } from './connection.ts';
 import { errors, type SqlError, unsupported } from './errors.ts';
-import type { ParameterSource, Surroundings } from './expression.ts';
-import { same, shown, type TableMeta } from './scope.ts';
+import type { ParameterSource, Surroundings, Write } from './expression.ts';
+import { type ColumnMeta, quote, same, shown, type TableMeta } from './scope.ts';
+import { type Sight, together } from './seen.ts';
 import { loadTable, TableCache } from './tables.ts';
 import { Transaction } from './transaction.ts';
+
+/** The databases of the server. */
+export interface Databases {
+  /** @throws the PostgreSQL error of a name that is taken */
+  create(name: string): Promise<void>;
+  /** False if there is none of that name. */
+  drop(name: string): Promise<boolean>;
+}
 
 export interface Login {
   readonly user: string;
@@ -14,11 +23,20 @@ export interface Login {
   readonly application: string;
 }
 
-/** A batch's or sp_executesql's own variables. */
+/** What a batch or sp_executesql has of its own: gone at its end. */
 export interface Frame {
   readonly variables: Map<string, { type: SqlType; value: Value }>;
+  /** Table variables, and the #temporary tables of a procedure. */
   readonly tables: Set<string>;
+  /** sp_executesql and EXEC: its #temporary tables end with it. */
+  readonly isProcedure: boolean;
 }
+
+export const newFrame = (isProcedure: boolean): Frame => ({
+  variables: new Map(),
+  tables: new Set(),
+  isProcedure,
+});
 
 /** Thrown by a translation that met a table it does not know yet: load it and translate again. */
 export class UnknownTable extends Error {
@@ -36,11 +54,14 @@ export class UnknownTable extends Error {
 export const VERSION =
   'Microsoft SQL Server 2019 (RTM) - 15.0.2000.5 (X64) \n\twalbridge sandbox: a stand-in over PostgreSQL, not SQL Server';
 
+const ownKey = (name: string): string => `pg_temp.${name}`.toLowerCase();
+
 export class State {
   connection: Connection;
   database: string;
   cache: TableCache;
   readonly login: Login;
+  readonly databases: Databases;
   readonly transaction: Transaction;
   xactAbort = false;
   nocount = false;
@@ -56,11 +77,18 @@ export class State {
   private uncommitted: TableCache | null = null;
   private appliedTimeout = -1;
 
-  constructor(connection: Connection, database: string, cache: TableCache, login: Login) {
+  constructor(
+    connection: Connection,
+    database: string,
+    cache: TableCache,
+    login: Login,
+    databases: Databases,
+  ) {
     this.connection = connection;
     this.database = database;
     this.cache = cache;
     this.login = login;
+    this.databases = databases;
     this.transaction = new Transaction(
       () => this.connection,
       (committed) => this.transactionEnded(committed),
@@ -90,11 +118,37 @@ export class State {
     this.identityInsert = '';
   }
 
-  /** A definition was run. */
-  defined(): void {
+  /** A definition was run; `own`: of a #temporary table or table variable only, with what is known of a new one. */
+  defined(own?: { readonly name: string; readonly created: TableMeta | null }): void {
+    if (own?.created) this.own.set(ownKey(own.name), own.created);
+    else if (own) this.own.delete(ownKey(own.name));
+    if (own) return;
     this.own.clear();
     if (this.transaction.live) this.uncommitted = new TableCache();
     else this.cache.clear();
+  }
+
+  async leave(frame: Frame): Promise<void> {
+    for (const table of frame.tables) {
+      await this.connection.script(`DROP TABLE IF EXISTS pg_temp.${quote(table)}`);
+      this.defined({ name: table, created: null });
+    }
+  }
+
+  /** Rows were loaded into the columns; null for a column of which nothing can be said. */
+  loaded(table: TableMeta, sights: ReadonlyMap<string, Sight>): void {
+    this.see(table, (c) => (sights.has(c.name) ? together(c.sight, sights.get(c.name)) : c.sight));
+  }
+
+  /** A statement writes the columns. */
+  written({ table, columns }: Write): void {
+    this.see(table, (c) => (columns.includes(c.name) ? undefined : c.sight));
+  }
+
+  private see(table: TableMeta, sight: (column: ColumnMeta) => Sight): void {
+    if (table.schema !== 'pg_temp') return;
+    const columns = table.columns.map((c) => ({ ...c, sight: sight(c) }));
+    this.own.set(ownKey(table.name), { ...table, columns });
   }
 
   surroundings(frame: Frame): Surroundings {

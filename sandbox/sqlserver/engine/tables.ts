@@ -24,6 +24,10 @@ export class TableCache {
     this.tables.set(key, table);
   }
 
+  delete(key: string): void {
+    this.tables.delete(key);
+  }
+
   clear(): void {
     this.tables = new Map();
   }

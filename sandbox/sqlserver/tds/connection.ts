@@ -179,7 +179,7 @@ export class Connection {
       case TYPE.SQL_BATCH: {
         const sql = cursor.utf16((cursor.bytes.length - cursor.offset) & ~1);
         this.#bulkTable = bulkTable(sql);
-        if (this.#bulkTable === undefined) await session.execute(sql, [], response, cancel);
+        if (this.#bulkTable === undefined) await session.execute(sql, null, response, cancel);
         response.endBatch();
         return;
       }

@@ -15,7 +15,8 @@ export class RequestError extends Error implements CarriesSqlMessage {
 }
 
 export function refusal(what: string): RequestError {
-  return new RequestError(50001, `sandbox: ${what} is not supported`);
+  // SQL Server's number for a statement that its edition lacks.
+  return new RequestError(40510, `sandbox: ${what} is not supported`);
 }
 
 /** The message that an error carries; undefined if it is a fault of the stream or of the sandbox. */
@@ -32,5 +33,6 @@ export function reason(error: unknown): SqlMessage {
     return { number: 4002, state: 1, class: 16, message: error.message, line: 1 };
   }
   const message = `sandbox: internal error: ${error instanceof Error ? error.message : String(error)}`;
-  return { number: 50000, state: 1, class: 20, message, line: 1 };
+  // SQL Server's "a system assertion check has failed".
+  return { number: 3624, state: 1, class: 20, message, line: 1 };
 }
