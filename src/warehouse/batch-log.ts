@@ -25,5 +25,7 @@ export async function pruneBatchLog(
 }
 
 function pruneStatement(lanes: readonly string[], days: number): string {
-  return `DELETE TOP (${CHUNK_ROWS}) FROM ${controlTable('batchLog')} WHERE lane IN (${lanes.map(quoteText).join(', ')}) AND applied_at < DATEADD(day, -${days}, SYSDATETIMEOFFSET());`;
+  const table = controlTable('batchLog');
+  const oldest = `SELECT TOP (${CHUNK_ROWS}) lane, commit_lsn, ordinal FROM ${table} WHERE lane IN (${lanes.map(quoteText).join(', ')}) AND applied_at < DATEADD(day, -${days}, SYSDATETIMEOFFSET()) ORDER BY applied_at`;
+  return `DELETE b FROM ${table} AS b JOIN (${oldest}) AS o ON o.lane = b.lane AND o.commit_lsn = b.commit_lsn AND o.ordinal = b.ordinal;`;
 }

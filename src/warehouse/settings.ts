@@ -76,8 +76,8 @@ export function settingsFindings(settings: DatabaseSettings | null): WarehouseFi
   if (majorVersion !== null && majorVersion < OLDEST_MAJOR && !azureEditions.has(engineEdition ?? 0)) {
     add(
       'WB6201',
-      'error',
-      `The server's version is ${majorVersion}; expected ${OLDEST_MAJOR} (SQL Server 2016) or later.`,
+      'warning',
+      `The server's version is ${majorVersion}; walbridge is made for ${OLDEST_MAJOR} (SQL Server 2016) and later.`,
       null,
     );
   }

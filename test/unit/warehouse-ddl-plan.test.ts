@@ -339,7 +339,7 @@ describe('settings', () => {
   });
 
   it.each([
-    [{ majorVersion: 12 }, 'WB6201', 'error'],
+    [{ majorVersion: 12 }, 'WB6201', 'warning'],
     [{ readOnly: true }, 'WB6202', 'error'],
     [{ readCommittedSnapshot: false }, 'WB6203', 'advice'],
     [{ autoClose: true }, 'WB6204', 'warning'],
