@@ -55,6 +55,9 @@ export const preamble = `
   CREATE DOMAIN tags AS text[];
   CREATE DOMAIN couple AS pair;`;
 
+/** Run after the schemas were generated: a label that they do not have. */
+export const afterwards = "ALTER TYPE stage ADD VALUE 'lost'";
+
 const nines = (count: number) => '9'.repeat(count);
 
 export const columns: Readonly<Record<string, TypedColumn>> = {
@@ -189,7 +192,7 @@ export const columns: Readonly<Record<string, TypedColumn>> = {
   c_name: { type: 'name', as: 'text', cases: ["repeat('n', 63)"] },
   c_inner_char: { type: '"char"', as: 'text', cases: ["'x'"] },
   c_citext: { type: 'citext', as: 'text', cases: ["'MiXed '"] },
-  c_stage: { type: 'stage', as: 'text', cases: ["'won'"] },
+  c_stage: { type: 'stage', as: 'text', cases: ["'won'", misfit("'lost'", 'WB3110')] },
   c_mood: { type: 'mood', as: 'text', cases: ["'Ha ppy'"] },
   c_price: { type: 'price', as: 'number', cases: ['999999.99'] },
   c_deep: { type: 'deep', as: 'number', cases: ['-999.99'] },

@@ -2,7 +2,7 @@
 // the row is in quarantine by name. No third outcome.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Bridge } from './types-bridge.ts';
-import { type Case, columns, preamble, spellings } from './types-columns.ts';
+import { afterwards, type Case, columns, preamble, spellings } from './types-columns.ts';
 
 interface Row {
   readonly id: number;
@@ -31,6 +31,7 @@ beforeAll(async () => {
     ddl: `${preamble}\nCREATE TABLE everything (id int PRIMARY KEY, ${declared.join(', ')});`,
     tables: [{ schema: 'public', table: 'everything' }],
   });
+  await bridge.source.query(afterwards);
   await bridge.start();
   for (const row of rows) {
     await bridge.source.query(`INSERT INTO everything (id, ${row.column}) VALUES (${row.id}, ${row.sql})`);
