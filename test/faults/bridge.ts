@@ -122,7 +122,7 @@ export async function createBridge(address: SandboxAddress, options: BridgeOptio
       return daemon;
     },
     command: (...args) => runCommand(config, ...args),
-    caughtUp: (withinMs = 60_000) =>
+    caughtUp: (withinMs = 180_000) =>
       caughtUp(crm, name, withinMs, () => daemons.filter((one) => one.isRunning)),
     remove: async () => {
       await Promise.all(daemons.filter((one) => one.isRunning).map((one) => one.kill()));

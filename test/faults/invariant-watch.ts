@@ -16,7 +16,7 @@ const query = invariantSql({
   contacts: 'crm.contacts',
   opportunities: 'crm.opportunities',
 });
-const EVERY_MS = 15;
+const EVERY_MS = 40;
 
 export async function watchInvariant(warehouse: string): Promise<InvariantWatch> {
   const pool = await new sql.ConnectionPool(warehouse).connect();

@@ -42,6 +42,8 @@ export interface RoundsOptions {
   readonly trafficMs?: number;
   readonly crashSource?: () => Promise<void>;
   readonly onRound?: (result: RoundResult) => void;
+  /** Holds the caught-up bridge against what it must be; `judge` of verdict.ts by default. */
+  readonly verdict?: (bridge: Bridge) => Promise<Verdict>;
 }
 
 const TRAFFIC = { ratePerSecond: 600, truncate: true, largeTransactionRows: 300, reconnect: true } as const;
@@ -81,7 +83,7 @@ async function playRound(
   watch: InvariantWatch,
   round: number,
   fault: Fault,
-  { seed, trafficMs = 2_000, crashSource }: RoundsOptions,
+  { seed, trafficMs = 2_000, crashSource, verdict: judgeRound = judge }: RoundsOptions,
 ): Promise<RoundResult> {
   const random = createRandom(seed * 1_000 + round);
   const before = { reads: watch.reads, violations: watch.violations };
@@ -98,7 +100,7 @@ async function playRound(
   const stoppedAt = performance.now();
   await bridge.caughtUp();
   const catchUpMs = Math.round(performance.now() - stoppedAt);
-  const verdict = await judge(bridge);
+  const verdict = await judgeRound(bridge);
   const violations = watch.violations - before.violations;
   return {
     ...verdict,
