@@ -23,7 +23,8 @@ export interface OpeningRow {
 
 /**
  * Takes the lane's lock, reads its watermark and makes the temporary tables. One row: whether the lock was granted, the
- * watermark, and which of `entities` have open quarantine rows.
+ * watermark, and which of `entities` have open quarantine rows. Without the lock nothing else is read: whoever holds it
+ * holds these rows too, for longer than `lockTimeoutMs`.
  */
 export function openingScript(
   lane: string,
@@ -39,9 +40,10 @@ export function openingScript(
 SET XACT_ABORT ON;
 DECLARE @granted int, @lsn bigint, @ordinal bigint;
 EXEC @granted = sp_getapplock @Resource = ${quoteText(laneLock(lane))}, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = ${lockTimeoutMs};
-SELECT @lsn = commit_lsn, @ordinal = ordinal FROM ${controlTable('watermark')} WITH (UPDLOCK, HOLDLOCK) WHERE lane = ${quoteText(lane)};
+IF @granted >= 0 SELECT @lsn = commit_lsn, @ordinal = ordinal FROM ${controlTable('watermark')} WITH (UPDLOCK, HOLDLOCK) WHERE lane = ${quoteText(lane)};
 ${creates.join('\n')}
-SELECT ${['@granted AS granted', 'CONVERT(varchar(20), @lsn) AS lsn', 'CONVERT(varchar(20), @ordinal) AS ordinal', ...open].join(', ')};`;
+IF @granted < 0 SELECT @granted AS granted
+ELSE SELECT ${['@granted AS granted', 'CONVERT(varchar(20), @lsn) AS lsn', 'CONVERT(varchar(20), @ordinal) AS ordinal', ...open].join(', ')};`;
 }
 
 export function watermarkOf(row: Pick<OpeningRow, 'lsn' | 'ordinal'> | undefined): Position {
