@@ -6,6 +6,7 @@ import { runCapture } from './capture-role.ts';
 import { loadMappings } from './load-mappings.ts';
 import { createLog, faultFields } from './log.ts';
 import type { RoleData, RoleFault } from './role.ts';
+import { refuseLossySource } from './source-guard.ts';
 
 const { role, settings } = workerData as RoleData;
 const log = createLog(settings.log, role);
@@ -14,6 +15,7 @@ parentPort?.once('message', () => stopping.abort());
 
 try {
   const loaded = await loadMappings(settings);
+  if (role === 'capture') await refuseLossySource(settings, loaded, log, stopping.signal);
   await (role === 'capture' ? runCapture : runApply)(settings, loaded, log, stopping.signal);
 } catch (error) {
   // Waiting for a server that is away ends with the abort's reason: that is a stop, no fault.

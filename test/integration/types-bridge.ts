@@ -36,7 +36,7 @@ export interface BridgeOptions {
 export class Bridge {
   readonly source: pg.Client;
   readonly warehouse: Warehouse;
-  readonly #settings: Settings;
+  readonly settings: Settings;
   readonly #folder: string;
   #stop: AbortController | null = null;
   #roles: Promise<unknown> = Promise.resolve();
@@ -45,7 +45,7 @@ export class Bridge {
   private constructor(source: pg.Client, warehouse: Warehouse, settings: Settings, folder: string) {
     this.source = source;
     this.warehouse = warehouse;
-    this.#settings = settings;
+    this.settings = settings;
     this.#folder = folder;
   }
 
@@ -89,7 +89,7 @@ export class Bridge {
   }
 
   async start(): Promise<void> {
-    const loaded = await loadMappings(this.#settings);
+    const loaded = await loadMappings(this.settings);
     const stop = new AbortController();
     const guard = (role: Promise<void>) =>
       role.catch((error) => {
@@ -97,8 +97,8 @@ export class Bridge {
       });
     this.#stop = stop;
     this.#roles = Promise.all([
-      guard(runCapture(this.#settings, loaded, log, stop.signal)),
-      guard(runApply(this.#settings, loaded, log, stop.signal)),
+      guard(runCapture(this.settings, loaded, log, stop.signal)),
+      guard(runApply(this.settings, loaded, log, stop.signal)),
     ]);
   }
 
