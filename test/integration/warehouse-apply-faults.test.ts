@@ -134,6 +134,7 @@ describe('apply over a failing connection', () => {
 
   it('is transient while somebody else keeps the lane', async () => {
     const applier = await lane.newApplier({ limits: { lockTimeoutMs: 100 } });
+    await lane.apply([{ update: 'counters', row: { id: 1, n: 3 } }]);
     const batch = lane.batch([{ update: 'counters', row: { id: 1, n: 4 } }]);
     await lane.warehouse.transaction(async (session) => {
       await session.batch(
