@@ -2,7 +2,7 @@
 // Guarantees: stricter than Avro where Avro would lose: logical types count, and a promotion that can round is refused.
 // https://avro.apache.org/docs/1.11.1/specification/#schema-resolution
 // https://docs.confluent.io/platform/current/schema-registry/fundamentals/schema-evolution.html
-import { nearestName } from './finding.ts';
+import { nearestName } from '../text/nearest-name.ts';
 import { describeType, type FieldType, nameOf, type RecordSchema, type SchemaField } from './schema.ts';
 
 export type CompatibilityMode =

@@ -1,7 +1,7 @@
 // A field's Avro type as JSON, read into a FieldType and written from one.
 // Guarantees: only types with a codec pass; `fieldTypeJson` is the inverse of `parseFieldType`.
 // https://avro.apache.org/docs/1.11.1/specification/#logical-types
-import { nearestName } from './finding.ts';
+import { nearestName } from '../text/nearest-name.ts';
 import type { FieldType, NullBranch, PlainKind } from './schema.ts';
 import { isObject, quote, type Report } from './schema-json.ts';
 

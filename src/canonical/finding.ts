@@ -1,6 +1,5 @@
 // What is wrong with a schema file, said so that it can be mended at once.
 // Guarantees: file, path, what was found and what was expected; the nearest valid name where one is near.
-import { closest, distance } from 'fastest-levenshtein';
 
 export interface SchemaFinding {
   /** Stable, WB30xx. */
@@ -19,11 +18,4 @@ export function formatFinding(finding: SchemaFinding): string {
   const path = finding.path === '' ? '' : ` at ${finding.path}`;
   const nearest = finding.nearest === null ? '' : `; nearest: ${finding.nearest}`;
   return `${finding.code} ${finding.file}${path}: found ${finding.found}, expected ${finding.expected}${nearest}`;
-}
-
-/** The candidate that a misspelt name most likely meant; null where none is near. */
-export function nearestName(name: string, candidates: readonly string[]): string | null {
-  if (candidates.length === 0) return null;
-  const nearest = closest(name, candidates);
-  return distance(name, nearest) <= Math.max(2, Math.floor(name.length / 3)) ? nearest : null;
 }

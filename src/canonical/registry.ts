@@ -2,7 +2,8 @@
 // Guarantees: a fingerprint means one thing only. Logical types are not part of it, so two versions that differ in nothing
 // else share one; that is accepted where values read the same under both (docs, defaults, decimal precision), else refused.
 import { WalbridgeError } from '../fault/fault.ts';
-import { nearestName, type SchemaFinding } from './finding.ts';
+import { nearestName } from '../text/nearest-name.ts';
+import type { SchemaFinding } from './finding.ts';
 import { formatFingerprint } from './fingerprint.ts';
 import { compareVersions, type FieldType, formatVersion, parseVersion, type RecordSchema } from './schema.ts';
 import { parseSchemaFile, type SchemaFile } from './schema-parse.ts';

@@ -2,9 +2,10 @@
 // Guarantees: what it accepts, avsc accepts as well, and each field's type has a codec; it never stops at the first finding.
 // https://avro.apache.org/docs/1.11.1/specification/
 import avsc from 'avsc';
+import { nearestName } from '../text/nearest-name.ts';
 import { parseFieldDefault } from './field-default.ts';
 import { parseFieldType } from './field-type.ts';
-import { nearestName, type SchemaFinding } from './finding.ts';
+import type { SchemaFinding } from './finding.ts';
 import { crc64Avro } from './fingerprint.ts';
 import { parseVersion, type RecordSchema, type SchemaField } from './schema.ts';
 import { isObject, quote, type Report, typeName } from './schema-json.ts';

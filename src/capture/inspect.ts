@@ -1,7 +1,7 @@
 // Judges a source before anything is read from it: server, role, tables, publications, slot. Pure: facts in, findings out.
 // Guarantees: every finding at once, each with the statement that mends it; no finding: the tail loses nothing.
-import { distance } from 'fastest-levenshtein';
 import { escapeIdentifier, escapeLiteral } from 'pg';
+import { nearestName } from '../text/nearest-name.ts';
 import type { Finding } from './finding.ts';
 import { inspectPublications } from './inspect-publications.ts';
 import { inspectTable } from './inspect-table.ts';
@@ -93,15 +93,12 @@ function* inspectWantedTable(facts: SourceFacts, wanted: WantedTable): Generator
   );
   const name = `${wanted.schema}.${wanted.table}`;
   if (found === undefined) {
-    const nearest = [...facts.allTables].sort((a, b) => distance(a, name) - distance(b, name))[0];
+    const nearest = nearestName(name, facts.allTables);
     yield {
       severity: 'error',
       code: 'WB2120',
       what: `There is no table ${name}.`,
-      next:
-        nearest === undefined
-          ? 'Name a table that exists.'
-          : `Name a table that exists; nearest: ${nearest}.`,
+      next: nearest === null ? 'Name a table that exists.' : `Name a table that exists; nearest: ${nearest}.`,
     };
     return;
   }

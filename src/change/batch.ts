@@ -1,6 +1,6 @@
 // The unit that travels a lane: whole source transactions in commit order, named by the positions they span.
 // Guarantees: `(previous, last]` chains without a gap within a lane, so that a missing batch can be noticed.
-import type { Lsn, Position } from './position.ts';
+import type { Position } from './position.ts';
 
 /** A batch as the queue carries it; the payload is opaque to the lane. */
 export interface LaneBatch {
@@ -32,10 +32,3 @@ export type ApplyOutcome =
   | { readonly kind: 'skipped'; readonly watermark: Position }
   /** The lane is short of its `previous`: a batch is missing and must be sent again. */
   | { readonly kind: 'gap'; readonly watermark: Position };
-
-/** The lowest of the given LSNs; null of none. */
-export function lowestLsn(lsns: Iterable<Lsn>): Lsn | null {
-  let lowest: Lsn | null = null;
-  for (const lsn of lsns) if (lowest === null || lsn < lowest) lowest = lsn;
-  return lowest;
-}

@@ -38,7 +38,7 @@ function isHealthy(status: Status): boolean {
   );
 }
 
-export function formatStatus(status: Status): string {
+function formatStatus(status: Status): string {
   const table = new Table({
     head: ['lane', 'watermark', 'committed at', 'lag bytes', 'lag s', 'queued', 'trouble'],
     style: { head: [], border: [] },

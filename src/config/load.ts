@@ -57,7 +57,7 @@ export function parseSettings(
   const findings: ConfigFinding[] = [];
   const at = (place: Place) => `${file}:${place.line}:${place.column}`;
   const yaml = YamlText.parse(text, {
-    error: (place, found, expected) =>
+    error: (_kind, place, found, expected) =>
       findings.push({ code: 'WB1001', where: at(place), found, expected, nearest: null }),
   });
   if (yaml === null) return { settings: null, findings };

@@ -1,9 +1,11 @@
 // Opens what a role needs from the settings: the warehouse and the queue's server.
 // Guarantees: while one of them is away, opening waits and says so; only a permanent refusal ends it.
+import { createHash } from 'node:crypto';
 import { sourceConnection } from '../capture/source-client.ts';
 import type { Settings } from '../config/settings.ts';
 import { retry } from '../fault/retry.ts';
 import { QueueBackend, type QueueBackendSettings } from '../lanes/queue-backend.ts';
+import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import { openWarehouse } from '../warehouse/connection.ts';
 import type { Warehouse } from '../warehouse/session.ts';
 import type { FaultLog } from './log.ts';
@@ -13,15 +15,21 @@ export function sourceOf({ source }: Settings): ReturnType<typeof sourceConnecti
 }
 
 /**
- * Names the stream of a slot: a queued batch of another one is not ours. The server is part of it, for test and production
- * often share the names of database and slot, and then perhaps a Redis.
+ * Names what a lane's batches were made from: one of another name is not ours, is taken out and read again from the WAL. The
+ * server is part of it, for test and production often share the names of database and slot, and then perhaps a Redis; so is
+ * which entity goes which lane, for batches that were queued before a mapping came, went or moved mean something else.
  */
-export function streamName({ source }: Settings): string {
+export function streamName(
+  { source }: Settings,
+  mappings: readonly Pick<CompiledMapping, 'entity' | 'lane'>[],
+): string {
   const { host, pathname } = new URL(source.url);
-  return `${host}${pathname}/${source.slot}`;
+  const placements = mappings.map(({ entity, lane }) => JSON.stringify([entity, lane])).sort();
+  const digest = createHash('sha256').update(placements.join()).digest('hex').slice(0, 12);
+  return `${host}${pathname}/${source.slot}/${digest}`;
 }
 
-export function queueBackendSettings({ queue }: Settings): QueueBackendSettings {
+function queueBackendSettings({ queue }: Settings): QueueBackendSettings {
   const where = new URL(queue.url);
   if (queue.password !== undefined) where.password = encodeURIComponent(queue.password);
   return queue.backend === 'redis'

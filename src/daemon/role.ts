@@ -18,7 +18,7 @@ export interface RoleFault {
   readonly fault: FaultDetail;
 }
 
-export const STOP = 'stop';
+const STOP = 'stop';
 
 /** How long a thread may take beyond the grace before it is cut off. */
 const OVERTIME_MS = 5000;

@@ -4,6 +4,7 @@
 import type { PgType } from '../canonical/pg-text.ts';
 import { describeType } from '../canonical/schema.ts';
 import type { ColumnDescription, TableDescription } from '../change/table-description.ts';
+import type { YamlPath } from '../text/yaml-text.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
 import { formatSqlType } from './default-type.ts';
 import { fieldTakes, type ParsedExpression, typeExpression } from './expression.ts';
@@ -12,7 +13,6 @@ import type { FieldPlan } from './field-plan.ts';
 import { codes, FindingList, type MappingFinding } from './finding.ts';
 import { mayBeToasted } from './pg-type.ts';
 import { compileTransform } from './transform.ts';
-import type { YamlPath } from './yaml-text.ts';
 
 interface Check {
   readonly mapping: CompiledMapping;

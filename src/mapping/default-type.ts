@@ -2,8 +2,9 @@
 // Guarantees: `parseSqlType(formatSqlType(t))` is `t`; the default type holds every value of the Avro type that SQL Server
 // can hold at all.
 // https://learn.microsoft.com/sql/t-sql/data-types/data-types-transact-sql
-import { nearestName } from '../canonical/finding.ts';
+
 import type { FieldType, PlainKind } from '../canonical/schema.ts';
+import { nearestName } from '../text/nearest-name.ts';
 import type { SqlServerType } from './target.ts';
 
 /** Why a text is not a SQL Server type that a mapping may name. */

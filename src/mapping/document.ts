@@ -2,6 +2,7 @@
 // Guarantees: plain data; what is wrong with the file is a finding with its place, never an exception.
 import { parseVersion, type SchemaVersion } from '../canonical/schema.ts';
 import type { TableName } from '../change/table-description.ts';
+import { type Place, type YamlPath, YamlText } from '../text/yaml-text.ts';
 import {
   type castTypes,
   type DocumentAsWritten,
@@ -9,10 +10,9 @@ import {
   type ScalarAsWritten,
   type StepAsWritten,
 } from './document-schema.ts';
-import { codes, FindingList, type MappingFinding, type Place } from './finding.ts';
+import { codes, FindingList, type MappingFinding, yamlFindings } from './finding.ts';
 import { reportIssue } from './shape-findings.ts';
 import type { MetadataColumns } from './target.ts';
-import { type YamlPath, YamlText } from './yaml-text.ts';
 
 export type CastType = (typeof castTypes)[number];
 
@@ -79,7 +79,7 @@ export interface ParsedMapping {
 /** Reads one mapping file. `file` is the path that findings name. */
 export function parseMapping(file: string, text: string): ParsedMapping {
   const findings = new FindingList(file);
-  const yaml = YamlText.parse(text, findings);
+  const yaml = YamlText.parse(text, yamlFindings(findings));
   if (yaml === null) return { document: null, findings: findings.found };
   const parsed = documentSchema.safeParse(yaml.toJS());
   if (!parsed.success) {
@@ -93,7 +93,7 @@ export function parseMapping(file: string, text: string): ParsedMapping {
 /** Reads a lookup file: a YAML map of scalars. Null where it is none. */
 export function parseLookup(file: string, text: string, findings: MappingFinding[]): LookupTable | null {
   const list = new FindingList(file);
-  const yaml = YamlText.parse(text, list);
+  const yaml = YamlText.parse(text, yamlFindings(list));
   const table = yaml === null ? null : documentScalars(yaml.toJS());
   if (yaml !== null && table === null) {
     list.error(

@@ -1,6 +1,7 @@
 // What is wrong with a mapping, said so that it can be mended at once.
 // Guarantees: file, line and column, what was found and what was expected; the nearest valid name where one is near.
-import { nearestName } from '../canonical/finding.ts';
+import { nearestName } from '../text/nearest-name.ts';
+import type { Place, YamlFindings } from '../text/yaml-text.ts';
 
 /** Stable codes of what a check of mappings can find. */
 export const codes = {
@@ -31,13 +32,6 @@ export const codes = {
   /** Two mappings, or two columns, that claim the same name. */
   duplicate: 'WB4013',
 } as const;
-
-export interface Place {
-  /** From 1. */
-  readonly line: number;
-  /** From 1. */
-  readonly column: number;
-}
 
 export interface MappingFinding extends Place {
   /** `error`: the mapping is not used; `warning`: rows may go to quarantine. */
@@ -108,4 +102,12 @@ export class FindingList {
       nearest,
     });
   }
+}
+
+/** What is wrong with the text as YAML, among a file's other findings. */
+export function yamlFindings(list: FindingList): YamlFindings {
+  return {
+    error: (kind, place, found, expected) =>
+      list.error(kind === 'syntax' ? codes.syntax : codes.shape, place, found, expected),
+  };
 }

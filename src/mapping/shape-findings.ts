@@ -1,9 +1,9 @@
 // What zod says about a mapping file's shape, as findings with places.
 // Guarantees: of a short and a long form, the one that the author meant is spoken of; misspelt keys get the nearest valid one.
 import type { core } from 'zod';
+import type { YamlPath, YamlText } from '../text/yaml-text.ts';
 import { documentSchema } from './document-schema.ts';
 import { codes, type FindingList } from './finding.ts';
-import type { YamlPath, YamlText } from './yaml-text.ts';
 
 /** One zod issue as findings; of a union's branches, the one that the author meant. */
 export function reportIssue(

@@ -1,11 +1,11 @@
 // A field's transforms as one function over texts, and the PostgreSQL type that its result is read as.
 // Guarantees: steps are checked against the types they get before any row; NULL stays NULL unless a step says otherwise.
 import type { PgType } from '../canonical/pg-text.ts';
+import type { YamlPath } from '../text/yaml-text.ts';
 import type { CastType, FieldMapping, LookupTable, TransformStep } from './document.ts';
 import { compileJsonPath } from './json-path.ts';
 import { isText, textType } from './pg-type.ts';
 import { rejections, Unmappable } from './unmappable.ts';
-import type { YamlPath } from './yaml-text.ts';
 
 /** The type of a text that may be read as whatever the field needs: constants, lookups, JSON values. */
 export type StepType = PgType | 'any';

@@ -13,7 +13,7 @@ export interface Place {
 
 /** Who is told what is no YAML, or would lose digits. */
 export interface YamlFindings {
-  error(place: Place, found: string, expected: string): void;
+  error(kind: 'syntax' | 'value', place: Place, found: string, expected: string): void;
 }
 
 export class YamlText {
@@ -33,7 +33,7 @@ export class YamlText {
     const document = parseDocument(text, { lineCounter: lines, intAsBigInt: true, prettyErrors: false });
     const yaml = new YamlText(document, lines, text);
     for (const error of document.errors) {
-      findings.error(yaml.#place(error.pos[0]), error.message, 'YAML 1.2');
+      findings.error('syntax', yaml.#place(error.pos[0]), error.message, 'YAML 1.2');
     }
     if (document.errors.length > 0) return null;
     visit(document, {
@@ -42,7 +42,8 @@ export class YamlText {
         const digits = node.source.replace(/^[-+]?0*|[.]|e.*$/gi, '');
         if (digits.length > 15) {
           const found = 'a number of more than 15 digits';
-          findings.error(yaml.#place(node.range?.[0] ?? 0), found, 'it in quotes, so that no digit is lost');
+          const expected = 'it in quotes, so that no digit is lost';
+          findings.error('value', yaml.#place(node.range?.[0] ?? 0), found, expected);
         }
       },
     });
@@ -86,10 +87,12 @@ export class YamlText {
     const [start] = node.range;
     if (node.type === 'BLOCK_LITERAL') {
       const before = node.value.slice(0, offset).split('\n');
-      const line = this.#place(start).line + before.length;
-      const lineStart = this.#lines.lineStarts[line - 1] ?? start;
+      const header = this.#place(start).line;
+      // The first line with text sets the indentation of all.
+      const firstText = node.value.split('\n').findIndex((each) => each.trim() !== '');
+      const lineStart = this.#lines.lineStarts[header + firstText] ?? start;
       const indent = /^ */.exec(this.#text.slice(lineStart))?.[0].length ?? 0;
-      return { line, column: indent + (before.at(-1)?.length ?? 0) + 1 };
+      return { line: header + before.length, column: indent + (before.at(-1)?.length ?? 0) + 1 };
     }
     const quoted = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE' ? 1 : 0;
     const first = start + quoted;
@@ -105,11 +108,6 @@ export class YamlText {
   textAt(path: YamlPath): string {
     const node = this.#node(path);
     return isScalar(node) ? String(node.value) : '';
-  }
-
-  keysAt(path: YamlPath): readonly string[] {
-    const node = this.#node(path);
-    return isMap(node) ? node.items.map(({ key }) => (isScalar(key) ? String(key.value) : '')) : [];
   }
 
   #node(path: YamlPath): Node | null {

@@ -2,11 +2,11 @@
 // Guarantees: pure; the only statements are ALTER TABLE … ADD of nullable columns, or of any column while it is empty.
 import { formatSqlType } from '../mapping/default-type.ts';
 import type { TargetColumn, TargetTable } from '../mapping/target.ts';
+import { nearestName } from '../text/nearest-name.ts';
 import type { ColumnFacts, TableFacts } from './catalog.ts';
 import { columnDefinition, isText, KEY_COLLATION, keyName, metadataColumns } from './create-table.ts';
 import type { WarehouseFinding } from './finding.ts';
 import { displayTable, isSameName, quoteName, quoteTable } from './identifier.ts';
-import { nearestName } from './nearest-name.ts';
 import { typeFit } from './type-fit.ts';
 
 interface Adoption {
@@ -127,7 +127,9 @@ function addColumn(facts: TableFacts, target: TargetTable, wanted: TargetColumn,
     return;
   }
   const known = facts.columns.map((column) => column.name);
-  const message = `The column is missing and the table has rows, so it can't be added as NOT NULL${nearestName(wanted.name, known)}. Make the field nullable in the mapping, or add the column with a default first.`;
+  const nearest = nearestName(wanted.name, known);
+  const hint = nearest === null ? '' : `; nearest: ${nearest}`;
+  const message = `The column is missing and the table has rows, so it can't be added as NOT NULL${hint}. Make the field nullable in the mapping, or add the column with a default first.`;
   const statement = `ALTER TABLE ${quoteTable(facts.name)} ADD ${columnDefinition({ ...wanted, nullable: true }, target.key)}`;
   adoption.findings.push(finding(target, 'WB6109', 'error', wanted.name, message, statement));
 }

@@ -26,7 +26,7 @@ export interface Collector extends Result {
   readonly sink: ResultSink;
 }
 
-export function collector(onRow: () => undefined | Promise<void> = () => undefined): Collector {
+function collector(onRow: () => undefined | Promise<void> = () => undefined): Collector {
   const result: Result = { sets: [], counts: [], errors: [], infos: [], outputs: [], transactions: [] };
   const sink: ResultSink = {
     columns: (columns) => {
@@ -116,7 +116,7 @@ export interface TestEngine {
   close(): Promise<void>;
 }
 
-export const LOGIN = { user: 'sa', password: 'secret' };
+const LOGIN = { user: 'sa', password: 'secret' };
 
 /** An engine with a fresh database. */
 export async function startEngine(): Promise<TestEngine> {

@@ -23,7 +23,7 @@ export interface Engine extends SqlEngine {
 }
 
 /** Carries the SqlMessage that the wire sends before it closes the connection. */
-export class LoginRefused extends Error {
+class LoginRefused extends Error {
   readonly sqlMessage: SqlMessage;
   constructor(error: SqlError) {
     super(error.message);

@@ -344,7 +344,7 @@ function literal(type: Extract<Expr, { k: 'literal' }>['type'], v: string): Boun
   }
 }
 
-export function binary(op: string, left: Bound, right: Bound): Bound {
+function binary(op: string, left: Bound, right: Bound): Bound {
   const l = left.untypedNull ? convert(left, right.type) : left;
   const r = right.untypedNull ? convert(right, l.type) : right;
   const [a, b] = [category(l.type), category(r.type)];

@@ -239,6 +239,6 @@ export abstract class ExpressionParser extends Cursor {
   }
 }
 
-export function call(name: string, args: readonly Expr[]): Expr {
+function call(name: string, args: readonly Expr[]): Expr {
   return { k: 'call', name, args, distinct: false, over: null, within: [] };
 }

@@ -27,7 +27,7 @@ interface BoundBody extends BoundQuery {
   readonly limit: string;
 }
 
-export function bindQuery(binder: Binder, query: Query, parent: Scope | null): BoundQuery {
+function bindQuery(binder: Binder, query: Query, parent: Scope | null): BoundQuery {
   const outer = new Scope(parent);
   const ctes = bindCtes(binder, query.ctes, outer);
   const body = bindBody(binder, query.body, outer);
@@ -138,7 +138,7 @@ function orderPosition(e: Expr, body: BoundBody): number | null {
   return at < 0 ? null : at + 1;
 }
 
-export function bindBody(binder: Binder, body: Body, outer: Scope): BoundBody {
+function bindBody(binder: Binder, body: Body, outer: Scope): BoundBody {
   if (body.k === 'set') return setOperation(binder, body, outer);
   if (body.k === 'values') return values(binder, body.rows, outer);
   return select(binder, body, outer);

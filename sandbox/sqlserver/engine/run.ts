@@ -71,7 +71,7 @@ export async function translated<T>(
   });
 }
 
-export function parametersOf(run: Running, binder: Binder): Value[] {
+function parametersOf(run: Running, binder: Binder): Value[] {
   return binder.parameters.map((p) => run.state.value(p, run.frame));
 }
 

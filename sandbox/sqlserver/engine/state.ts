@@ -39,7 +39,7 @@ export const newFrame = (isProcedure: boolean): Frame => ({
 });
 
 /** Thrown by a translation that met a table it does not know yet: load it and translate again. */
-export class UnknownTable extends Error {
+class UnknownTable extends Error {
   readonly schema: string;
   readonly table: string;
   readonly written: string;
@@ -51,7 +51,7 @@ export class UnknownTable extends Error {
   }
 }
 
-export const VERSION =
+const VERSION =
   'Microsoft SQL Server 2019 (RTM) - 15.0.2000.5 (X64) \n\twalbridge sandbox: a stand-in over PostgreSQL, not SQL Server';
 
 const ownKey = (name: string): string => `pg_temp.${name}`.toLowerCase();

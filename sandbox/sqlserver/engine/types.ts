@@ -53,7 +53,6 @@ export const isInteger = (type: SqlType): boolean =>
   ['tinyint', 'smallint', 'int', 'bigint'].includes(type.name);
 
 export const INT: SqlType = { name: 'int' };
-export const BIT: SqlType = { name: 'bit' };
 export const BIGINT: SqlType = { name: 'bigint' };
 export const FLOAT: SqlType = { name: 'float' };
 export const nvarchar = (length: number | 'max'): SqlType => ({ name: 'nvarchar', length });
@@ -160,14 +159,6 @@ export function pgType(type: SqlType): string {
     default:
       return 'bpchar';
   }
-}
-
-/** As error messages and sys.types name it. */
-export function display(type: SqlType): string {
-  const name = type.name;
-  if (isDecimal(type)) return `${name}(${type.precision},${type.scale})`;
-  if (type.length !== undefined && name !== 'sysname') return `${name}(${type.length})`;
-  return type.scale !== undefined ? `${name}(${type.scale})` : name;
 }
 
 /** A number type as the decimal that holds all its values. */
