@@ -28,30 +28,41 @@ export interface BatchRow {
   readonly row: CompactedRow;
 }
 
-/** Throws WB6501 for an entity without a plan. */
+/**
+ * Takes the events one by one, so that none of them outlives its compaction. Throws WB6501 for an entity without a plan, and
+ * what `events` throws.
+ */
 export function prepareBatch(
-  events: readonly CanonicalEvent[],
+  events: Iterable<CanonicalEvent>,
   from: Position,
   targets: ReadonlyMap<string, TargetTable>,
   plans: ReadonlyMap<string, StagingPlan>,
 ): BatchWork {
-  const due = events.filter((event) => comparePositions(event.at, from) > 0);
-  const { tables, rejected } = compact(due, targets);
+  let changes = 0;
+  function* due(): Generator<CanonicalEvent, void, undefined> {
+    for (const event of events) {
+      if (comparePositions(event.at, from) <= 0) continue;
+      changes += 1;
+      yield event;
+    }
+  }
+  const { tables, rejected } = compact(due(), targets);
   const work = {
     from,
-    changes: due.length,
+    changes,
     tables: tables.flatMap(({ target, truncatedAt, rows }) => {
       const plan = plans.get(target.entity);
       return plan === undefined ? [] : [{ plan, truncatedAt, rows }];
     }),
     rejected,
   };
-  const misfits = work.tables.flatMap(({ plan, rows }, table) =>
-    rows.flatMap((row) => {
+  const misfits: (BatchRow & { readonly rejection: Rejection })[] = [];
+  for (const [table, { plan, rows }] of work.tables.entries()) {
+    for (const row of rows) {
       const rejection = misfit(plan, row);
-      return rejection === null ? [] : [{ table, row, rejection }];
-    }),
-  );
+      if (rejection !== null) misfits.push({ table, row, rejection });
+    }
+  }
   return misfits.length === 0 ? work : without(work, misfits);
 }
 

@@ -86,8 +86,7 @@ export class LaneApplier {
     const { lane } = this.#options;
     if (batch.lane !== lane) throw applyFaults.foreignLane(lane, batch.lane);
     const startedAt = performance.now();
-    const events = this.#decode(batch);
-    let work = this.#prepare(events, batch.previous);
+    let work = this.#prepare(batch, batch.previous);
     let plan: ApplyPlan = 'inPlace';
     for (let attempts = 0; attempts < MOST_ATTEMPTS; attempts += 1) {
       const request: ApplyRequest = { batch, work, plan, trial: false, signal, startedAt };
@@ -98,7 +97,7 @@ export class LaneApplier {
           this.#report(request, attempt.counts);
           return { kind: 'applied', watermark: batch.last };
         }
-        if (attempt.kind === 'overlap') work = this.#prepare(events, attempt.watermark);
+        if (attempt.kind === 'overlap') work = this.#prepare(batch, attempt.watermark);
         if (attempt.kind === 'rejected') work = without(work, attempt.rows);
       } catch (error) {
         if (!(error instanceof WarehouseError) || error.fault.scope !== 'row') throw error;
@@ -109,16 +108,16 @@ export class LaneApplier {
     throw applyFaults.unsettled(lane);
   }
 
-  #decode(batch: LaneBatch): CanonicalEvent[] {
+  *#events(batch: LaneBatch): Generator<CanonicalEvent, void, undefined> {
     try {
-      return [...decodeBatch(batch.payload, this.#options.readers)];
+      yield* decodeBatch(batch.payload, this.#options.readers);
     } catch (error) {
       throw applyFaults.undecodable(batch.lane, error);
     }
   }
 
-  #prepare(events: readonly CanonicalEvent[], from: LaneBatch['previous']): BatchWork {
-    return prepareBatch(events, from, this.#targets, this.#plans);
+  #prepare(batch: LaneBatch, from: LaneBatch['previous']): BatchWork {
+    return prepareBatch(this.#events(batch), from, this.#targets, this.#plans);
   }
 
   async #withoutRefused(request: ApplyRequest, fault: WarehouseError): Promise<BatchWork> {

@@ -2,7 +2,7 @@
 // Guarantees: everything that DML needs to know of a row is in its staged row; compiled once a target, used for every batch.
 import type { CanonicalRecord } from '../canonical/event.ts';
 import type { RecordSchema } from '../canonical/schema.ts';
-import { formatLsn, type Position } from '../change/position.ts';
+import { formatLsn, type Lsn, type Position } from '../change/position.ts';
 import type { TargetTable } from '../mapping/target.ts';
 import { applyFaults } from './apply-fault.ts';
 import { type Catalog, tableKey } from './catalog.ts';
@@ -169,12 +169,29 @@ export function* stagingRows(staging: Staging): Generator<BulkValue[]> {
   const { metadata } = plan.target;
   const withLsn = metadata.commitLsn !== undefined;
   const withTime = metadata.commitTime !== undefined;
+  // Rows of one transaction mostly follow one another.
+  let lsn: Lsn | null = null;
+  let lsnText = '';
+  let time: bigint | null = null;
+  let timeText = '';
   for (let index = 0; index < rows.length; index += 1) {
     const row = rows[index];
     if (row === undefined) break;
     const values: BulkValue[] = [index, operationOf(row)];
-    if (withLsn) values.push(formatLsn(row.at.lsn));
-    if (withTime) values.push(offsetText(row.commitTimeMicros));
+    if (withLsn) {
+      if (row.at.lsn !== lsn) {
+        lsn = row.at.lsn;
+        lsnText = formatLsn(lsn);
+      }
+      values.push(lsnText);
+    }
+    if (withTime) {
+      if (row.commitTimeMicros !== time) {
+        time = row.commitTimeMicros;
+        timeText = offsetText(time);
+      }
+      values.push(timeText);
+    }
     push(values, plan.columns, row.record);
     if (absent.length > 0) {
       if (row.op === 'upsert' && row.origin !== null) {
