@@ -75,6 +75,8 @@ try {
     queue: { backend: options.queue, url: queueUrl },
   });
   const client = new pg.Client({ connectionString: source });
+  // The servers go first when something fails; that must not hide what failed.
+  client.on('error', () => {});
   await client.connect();
   const workload = new Workload(client);
   await workload.create();

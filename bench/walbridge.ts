@@ -8,9 +8,14 @@ const run = promisify(execFile);
 /** Of utime and stime: USER_HZ is 100 on every Linux that Node runs on. */
 const MICROS_A_TICK = 10_000;
 
+/** walbridge refuses variables of its prefix that it does not know, and must not see those of this shell. */
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith('WALBRIDGE_')),
+);
+
 /** Runs a command of walbridge to its end. @throws Error with its output when it fails */
 export async function walbridge(main: string, config: string, ...command: string[]): Promise<void> {
-  await run(process.execPath, [main, '-c', config, ...command]);
+  await run(process.execPath, [main, '-c', config, ...command], { env });
 }
 
 export interface Daemon {
@@ -21,10 +26,12 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
+/** WALBRIDGE_BENCH_NODE_OPTIONS: given to its Node, such as `--cpu-prof --cpu-prof-dir=profiles`. */
 export function startDaemon(main: string, config: string): Daemon {
   const nodeOptions = process.env.WALBRIDGE_BENCH_NODE_OPTIONS?.split(' ') ?? [];
   const child = spawn(process.execPath, [...nodeOptions, main, '-c', config, 'run'], {
     stdio: ['ignore', 'inherit', 'inherit'],
+    env,
   });
   const exited = once(child, 'exit');
   const proc = (name: string) => readFileSync(`/proc/${child.pid}/${name}`, 'utf8');
