@@ -55,7 +55,7 @@ export async function runApply(
       workers.push(
         new LaneWorker(backend, {
           lane,
-          stream: streamName(settings),
+          stream: streamName(settings, loaded.mappings),
           apply: (batch, aborting) => applier.apply(batch, aborting),
           backoff: settings.retry,
           events: {

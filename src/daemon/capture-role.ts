@@ -68,7 +68,7 @@ export async function runCapture(
     });
 
     for (const lane of loaded.lanes) {
-      const queue = await retry(() => LaneQueue.open(backend, lane, streamName(settings)), {
+      const queue = await retry(() => LaneQueue.open(backend, lane, streamName(settings, loaded.mappings)), {
         ...waiting,
         onRetry: onRetry('queue'),
       });

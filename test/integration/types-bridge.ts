@@ -14,9 +14,11 @@ import type { TableName } from '../../src/change/table-description.ts';
 import { type Settings, settingsSchema } from '../../src/config/settings.ts';
 import { runApply } from '../../src/daemon/apply-role.ts';
 import { runCapture } from '../../src/daemon/capture-role.ts';
-import { sourceOf } from '../../src/daemon/connections.ts';
+import { openQueueBackend, sourceOf } from '../../src/daemon/connections.ts';
 import { initialise } from '../../src/daemon/init.ts';
 import { loadMappings } from '../../src/daemon/load-mappings.ts';
+import { FaultLog } from '../../src/daemon/log.ts';
+import { type LaneQueueStatus, readLaneQueue } from '../../src/lanes/lane-queue.ts';
 import { generateMapping } from '../../src/mapping/generate.ts';
 import { openWarehouse } from '../../src/warehouse/connection.ts';
 import type { Warehouse } from '../../src/warehouse/session.ts';
@@ -38,8 +40,8 @@ export class Bridge {
   readonly warehouse: Warehouse;
   readonly settings: Settings;
   readonly #folder: string;
-  #stop: AbortController | null = null;
-  #roles: Promise<unknown> = Promise.resolve();
+  #stop = new AbortController();
+  #roles: Promise<unknown>[] = [];
   fault: unknown = null;
 
   private constructor(source: pg.Client, warehouse: Warehouse, settings: Settings, folder: string) {
@@ -88,23 +90,28 @@ export class Bridge {
     return new Bridge(source, await openWarehouse({ connectionString }), settings, folder);
   }
 
-  async start(): Promise<void> {
+  /** With the mappings as they are in the folder now. */
+  async start(roles: readonly ('capture' | 'apply')[] = ['capture', 'apply']): Promise<void> {
     const loaded = await loadMappings(this.settings);
-    const stop = new AbortController();
-    const guard = (role: Promise<void>) =>
-      role.catch((error) => {
-        if (!stop.signal.aborted) this.fault ??= error;
+    const { signal } = this.#stop;
+    for (const role of roles) {
+      const run = role === 'capture' ? runCapture : runApply;
+      const ended = run(this.settings, loaded, log, signal).catch((error) => {
+        if (!signal.aborted) this.fault ??= error;
       });
-    this.#stop = stop;
-    this.#roles = Promise.all([
-      guard(runCapture(this.settings, loaded, log, stop.signal)),
-      guard(runApply(this.settings, loaded, log, stop.signal)),
-    ]);
+      this.#roles.push(ended);
+    }
   }
 
   async stop(): Promise<void> {
-    this.#stop?.abort();
-    await this.#roles;
+    this.#stop.abort();
+    await Promise.all(this.#roles);
+    this.#stop = new AbortController();
+    this.#roles = [];
+  }
+
+  queue(): Promise<LaneQueueStatus> {
+    return readLaneQueue(openQueueBackend(this.settings, new FaultLog(log)), 'main');
   }
 
   /** Resolves when the warehouse has all that the source has committed: a marker row sent behind it has arrived. */
