@@ -104,7 +104,7 @@ function settings(port: number, isKept: boolean, overrides: PostgresOptions['set
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
     wal_level: 'logical',
-    max_connections: 200,
+    max_connections: 400,
     max_wal_senders: 50,
     max_replication_slots: 50,
     max_prepared_transactions: 20,
