@@ -2,7 +2,7 @@
 // each side as exact text.
 
 /** How both sides spell a value of the column's type; `v` stands for the column. */
-export interface Spelling {
+interface Spelling {
   readonly source: string;
   readonly target: string;
 }
@@ -33,7 +33,7 @@ export const spellings = {
 /** An SQL expression; with `json`: the JSON text that must arrive, with `code`: the row goes to quarantine. */
 export type Case = string | { readonly sql: string; readonly json?: string; readonly code?: string };
 
-export interface TypedColumn {
+interface TypedColumn {
   readonly type: string;
   readonly as: keyof typeof spellings;
   readonly cases: readonly Case[];
