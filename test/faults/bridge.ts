@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { createPostgresBackend, Queue as LaneJobs } from 'bullmq';
 import { createCrm, createQueue, createWarehouse, type SandboxAddress } from '../../sandbox/address.ts';
 import { crmTables, withClient } from '../../sandbox/crm/crm.ts';
 import { type RedisServer, startRedis } from '../../sandbox/redis.ts';
@@ -47,6 +48,8 @@ export interface Bridge {
 export interface Queue {
   /** Loses everything, as FLUSHALL does. */
   empty(): Promise<void>;
+  /** Loses the batch that comes next, with others behind it; false where fewer than two wait. */
+  loseNext(): Promise<boolean>;
   /** The server's own Redis; null on PostgreSQL. */
   readonly redis: RedisServer | null;
   stop(): Promise<void>;
@@ -182,7 +185,21 @@ function succeeded(finished: Finished): void {
 async function redisQueue(): Promise<Queue & { readonly url: string }> {
   const redis = await startRedis();
   if ('missing' in redis) throw new Error(redis.missing);
-  return { url: redis.url, redis, empty: redis.flushAll, stop: redis.stop };
+  const lane = new LaneJobs('walbridge-lane-main', {
+    connection: { url: redis.url, maxRetriesPerRequest: null },
+    prefix: 'walbridge',
+  });
+  lane.on('error', () => {});
+  return {
+    url: redis.url,
+    redis,
+    empty: redis.flushAll,
+    loseNext: () => loseNext(lane),
+    stop: async () => {
+      await lane.close().catch(() => undefined);
+      await redis.stop();
+    },
+  };
 }
 
 async function postgresQueue(
@@ -201,6 +218,26 @@ async function postgresQueue(
         );
         await client.query(`TRUNCATE ${rows.map((row) => row.name).join(', ')}`);
       }),
+    loseNext: async () => {
+      const lane = new LaneJobs(
+        'walbridge-lane-main',
+        { connection: { connectionString: url, schema: 'walbridge', migrate: false } },
+        createPostgresBackend,
+      );
+      lane.on('error', () => {});
+      try {
+        return await loseNext(lane as unknown as LaneJobs);
+      } finally {
+        await lane.close();
+      }
+    },
     stop: async () => {},
   };
+}
+
+async function loseNext(lane: LaneJobs): Promise<boolean> {
+  const [next, behind] = await lane.getJobs(['prioritized', 'waiting'], 0, 1, true);
+  if (next === undefined || behind === undefined) return false;
+  await next.remove();
+  return true;
 }

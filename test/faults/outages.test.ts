@@ -67,24 +67,23 @@ test('a batch damaged in the queue halts the lane loudly, stays where it is, and
   expect((await judge(bridge)).faults).toEqual([]);
 });
 
-test('a transaction larger than the lane takes at once goes in parts, says so, and survives SIGKILLs in its midst', async () => {
+test('a transaction larger than the lane takes at once goes in parts, says so, and survives SIGKILL in its midst', async () => {
   let [capture, apply] = [bridge.run('capture'), bridge.run('apply')];
   await withClient(bridge.crm, (client) =>
     client.query(`INSERT INTO activities (id, kind, subject, body, occurred_at)
-      SELECT i, 'bulk', 'large ' || i, repeat(md5(i::text), 4), '2025-01-01Z' FROM generate_series(100001, 106000) i`),
+      SELECT i, 'bulk', 'large ' || i, repeat(md5(i::text), 4), '2025-01-01Z' FROM generate_series(100001, 103000) i`),
   );
   const said = await until('capture says that it parts the transaction', () =>
     capture.lines.find(({ msg }) => msg.includes('applied in parts')),
   );
   expect(said.position).toMatch(/\+\d+$/);
-  for (const parts of [2, 4]) {
-    await until(`${parts} parts are applied`, async () => (await partsApplied()) >= parts);
-    await Promise.all([capture.kill(), apply.kill()]);
-    [capture, apply] = [bridge.run('capture'), bridge.run('apply')];
-  }
+  await until('some parts are applied', async () => (await partsApplied()) >= 2);
+  await Promise.all([capture.kill(), apply.kill()]);
+  expect(await partsApplied()).toBeLessThan(3000 / maxTransactionRows - 1);
+  [capture, apply] = [bridge.run('capture'), bridge.run('apply')];
   await bridge.caughtUp();
   await Promise.all([capture.stop(), apply.stop()]);
-  expect(await partsApplied()).toBeGreaterThanOrEqual(6000 / maxTransactionRows - 1);
+  expect(await partsApplied()).toBeGreaterThanOrEqual(3000 / maxTransactionRows - 1);
   expect((await judge(bridge)).faults).toEqual([]);
 });
 
@@ -92,21 +91,24 @@ test('while the warehouse is away, memory is bounded and the source keeps the WA
   const daemon = bridge.run('all');
   await bridge.caughtUp();
   bridge.network.refuse(true);
-  const before = { memory: residentBytes(daemon), confirmed: await confirmed() };
-  // Twenty times what may wait in the queue.
-  await withClient(bridge.crm, async (client) => {
-    for (let round = 0; round < 20; round += 1) {
-      await client.query(`INSERT INTO activities (id, kind, subject, body, occurred_at)
-        SELECT i, 'bulk', 'away', (SELECT string_agg(md5(i::text || j), '') FROM generate_series(1, 100) j), '2025-01-01Z'
-        FROM generate_series(${200_000 + round * 400}, ${200_000 + round * 400 + 299}) i`);
-    }
-  });
-  await daemon.untilLogged('warehouse', 60_000);
-  const status = JSON.parse((await bridge.command('status', '--json')).stdout) as { problems: string[] };
-  expect(status.problems.join()).toContain('warehouse');
-  expect(residentBytes(daemon) - before.memory).toBeLessThan(120 * MEBIBYTE);
-  expect(await confirmed()).toBeLessThanOrEqual(before.confirmed + BigInt(MEBIBYTE));
-  bridge.network.refuse(false);
+  try {
+    const before = { memory: residentBytes(daemon), confirmed: await confirmed() };
+    // Twenty times what may wait in the queue.
+    await withClient(bridge.crm, async (client) => {
+      for (let round = 0; round < 20; round += 1) {
+        await client.query(`INSERT INTO activities (id, kind, subject, body, occurred_at)
+          SELECT i, 'bulk', 'away', (SELECT string_agg(md5(i::text || j), '') FROM generate_series(1, 100) j), '2025-01-01Z'
+          FROM generate_series(${200_000 + round * 400}, ${200_000 + round * 400 + 299}) i`);
+      }
+    });
+    await daemon.untilLogged('WB6002', 60_000);
+    const status = JSON.parse((await bridge.command('status', '--json')).stdout) as { problems: string[] };
+    expect(status.problems.join()).toContain('warehouse');
+    expect(residentBytes(daemon) - before.memory).toBeLessThan(120 * MEBIBYTE);
+    expect(await confirmed()).toBeLessThanOrEqual(before.confirmed + BigInt(MEBIBYTE));
+  } finally {
+    bridge.network.refuse(false);
+  }
   await bridge.caughtUp();
   await daemon.stop();
   expect((await judge(bridge)).faults).toEqual([]);

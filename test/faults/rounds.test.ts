@@ -9,6 +9,7 @@ const faults: readonly Fault[] = [
   'kill apply',
   'kill both',
   'empty queue',
+  'lose a batch',
   'cut warehouse',
   'empty queue and kill both',
 ];

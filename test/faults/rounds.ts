@@ -9,6 +9,7 @@ import type { Bridge } from './bridge.ts';
 import type { Daemon } from './daemon.ts';
 import { type InvariantWatch, watchInvariant } from './invariant-watch.ts';
 import { writeReadings } from './readings.ts';
+import { until } from './until.ts';
 import { judge, type Verdict } from './verdict.ts';
 
 export type Fault =
@@ -18,7 +19,9 @@ export type Fault =
   | 'kill both'
   /** The queue loses everything under both roles. */
   | 'empty queue'
-  /** It does so while batches wait, and both roles die with it: only the slot still has them. */
+  /** A batch vanishes between two others. */
+  | 'lose a batch'
+  /** The queue loses everything while batches wait, and both roles die with it: only the slot still has them. */
   | 'empty queue and kill both'
   /** The warehouse's connections are cut, again and again, with moments of refusal. */
   | 'cut warehouse'
@@ -136,6 +139,14 @@ async function strike(
       for (let times = 4; times > 0; times -= 1) {
         await bridge.queue.empty();
         await pause(random.below(400));
+      }
+      return;
+    case 'lose a batch':
+      roles.apply.signal('SIGSTOP');
+      try {
+        await until('batches wait behind each other', () => bridge.queue.loseNext());
+      } finally {
+        roles.apply.signal('SIGCONT');
       }
       return;
     case 'empty queue and kill both':

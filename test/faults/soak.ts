@@ -22,7 +22,7 @@ const mix: readonly Fault[] = [
   'cut warehouse',
   'kill both',
   'empty queue and kill both',
-  'kill apply',
+  'lose a batch',
   'cut warehouse',
   'crash source',
   'end walsender',

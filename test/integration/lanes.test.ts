@@ -1,5 +1,7 @@
 // A lane on real BullMQ, on Redis and on PostgreSQL: order, restarts, gaps, losses and backpressure.
+
 import { randomUUID } from 'node:crypto';
+import { getEventListeners } from 'node:events';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { afterEach, describe, expect, inject, it, vi } from 'vitest';
@@ -137,7 +139,8 @@ describe.each([
       feed.countEvent();
       feed.commit(wholeAt(lsn), 0n);
     };
-    return { bench, log, queue, feed, lost, retrying, halted, worker, transaction, lsn: () => lsn };
+    const { signal } = abort;
+    return { bench, log, queue, feed, signal, lost, retrying, halted, worker, transaction, lsn: () => lsn };
   }
 
   const until = (condition: () => boolean) =>
@@ -173,8 +176,11 @@ describe.each([
     const lane = await start();
     lane.transaction('x'.repeat(limits.maxQueuedBytes));
     await lane.feed.flushed();
+    const listeners = getEventListeners(lane.signal, 'abort').length;
     const room = lane.feed.room();
     expect(room).toBeInstanceOf(Promise);
+    // A lane waits for room millions of times in a daemon's life.
+    expect(getEventListeners(lane.signal, 'abort')).toHaveLength(listeners);
     lane.worker();
     await room;
     expect(lane.log.payloads).toHaveLength(1);
