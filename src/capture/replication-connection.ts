@@ -34,7 +34,7 @@ const QUERY_TIMEOUT_MS = 15_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 
 /** What decides the text of values, and that warnings are sent; roles and databases may have settings of their own. */
-const SESSION = {
+export const textSettings = {
   client_encoding: 'UTF8',
   DateStyle: 'ISO, YMD',
   IntervalStyle: 'postgres',
@@ -74,7 +74,7 @@ export class ReplicationConnection implements Flow {
     try {
       await client.connect();
       await connection.#query(
-        `SELECT ${Object.entries(SESSION)
+        `SELECT ${Object.entries(textSettings)
           .map(([name, value]) => `pg_catalog.set_config('${name}', '${value}', false)`)
           .join(', ')}`,
       );

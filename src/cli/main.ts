@@ -2,6 +2,7 @@
 // The command line: one file a command; this one only puts them together.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addBackfill } from './backfill.ts';
 import { addCheck } from './check.ts';
 import { exitCodes } from './context.ts';
 import { addGenerate } from './generate.ts';
@@ -23,8 +24,11 @@ const program = new Command('walbridge')
   )
   .showHelpAfterError()
   .exitOverride();
-for (const add of [addRun, addInit, addCheck, addGenerate, addStatus]) add(program);
-for (const command of program.commands) command.exitOverride();
+for (const add of [addRun, addInit, addCheck, addGenerate, addStatus, addBackfill]) add(program);
+for (const command of program.commands) {
+  command.exitOverride();
+  for (const inner of command.commands) inner.exitOverride();
+}
 
 try {
   await program.parseAsync();

@@ -1,17 +1,21 @@
 // What capture does with each change: maps it, encodes it, and hands it to its lane; and what it may acknowledge.
 // Guarantees: a change that a lane's watermark covers is left out; a transaction's changes for a lane stay together; the
 // acknowledged position never passes a lane's watermark while that lane has anything under way.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { appendEvent, appendTransaction } from '../canonical/batch-codec.ts';
+import type { CanonicalEvent } from '../canonical/event.ts';
 import { RecordWriter } from '../canonical/record-writer.ts';
 import type { ChangeConsumer } from '../capture/change-consumer.ts';
+import { WATERMARK_PREFIX } from '../capture/chunk-reader.ts';
 import type { Watermark } from '../change/batch.ts';
 import { type Lsn, ORIGIN, type Position, WHOLE, wholeAt } from '../change/position.ts';
-import type { Relation, SourceChange, SourceTransaction } from '../change/source-change.ts';
+import type { LogicalMessage, Relation, SourceChange, SourceTransaction } from '../change/source-change.ts';
 import type { TableDescription } from '../change/table-description.ts';
 import type { LaneFeed } from '../lanes/feed.ts';
 import { acknowledgeable } from '../lanes/ledger.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import type { RowMapper } from '../mapping/row-mapper.ts';
+import type { BackfillIntake, DueChunk } from './backfill-intake.ts';
 
 export interface PipelineOptions {
   readonly mappings: readonly CompiledMapping[];
@@ -20,6 +24,8 @@ export interface PipelineOptions {
   /** Reads the lanes' watermarks, however long the warehouse takes to answer. */
   readonly readWatermarks: () => Promise<readonly Watermark[]>;
   readonly acknowledge: (lsn: Lsn) => void;
+  /** Chunks of backfills that are under way. */
+  readonly backfills: BackfillIntake;
   /** The source's table differs from what the mapping reads. */
   readonly onNotice: (entity: string, notice: string) => void;
 }
@@ -40,6 +46,9 @@ interface Route {
   readonly mapper: RowMapper;
   readonly writer: RecordWriter;
 }
+
+/** Rows of a chunk that are mapped before anything else gets its turn. */
+const ROWS_A_TURN = 1000;
 
 export class CapturePipeline implements ChangeConsumer {
   readonly #options: PipelineOptions;
@@ -69,6 +78,7 @@ export class CapturePipeline implements ChangeConsumer {
     // What was consumed before counts no more: it comes again, and until then nothing says that the lanes have it.
     this.#consumed = 0n;
     this.#transaction = null;
+    this.#options.backfills.restarted();
     const before = this.#resuming ?? Promise.resolve();
     const resuming = before
       .catch(() => undefined)
@@ -132,6 +142,7 @@ export class CapturePipeline implements ChangeConsumer {
   }
 
   change(change: SourceChange): Promise<void> | undefined {
+    this.#options.backfills.changed(change);
     const routes = this.#routes.get(change.relation);
     const transaction = this.#transaction;
     if (routes === undefined || transaction === null) return undefined;
@@ -140,14 +151,7 @@ export class CapturePipeline implements ChangeConsumer {
       if (change.ordinal <= lane.skipThrough) continue;
       const event = mapper.map(change, transaction);
       if (event === null) continue;
-      const { feed } = lane;
-      if (!lane.isHeaded) {
-        appendTransaction(feed.buffer, transaction.commitLsn, transaction.commitTimeMicros);
-        lane.isHeaded = true;
-        lane.isTouched = true;
-      }
-      appendEvent(feed.buffer, event, writer);
-      if (feed.countEvent() && !passed?.includes(lane)) {
+      if (append(lane, transaction, event, writer) && !passed?.includes(lane)) {
         passed ??= [];
         passed.push(lane);
       }
@@ -176,8 +180,26 @@ export class CapturePipeline implements ChangeConsumer {
     return rooms === undefined ? undefined : Promise.all(rooms).then(() => undefined);
   }
 
-  message(): void {
-    // walbridge reads nothing from messages yet.
+  message({ transactional, prefix, content }: LogicalMessage): Promise<void> | undefined {
+    const transaction = this.#transaction;
+    if (!transactional || prefix !== WATERMARK_PREFIX || transaction === null) return undefined;
+    const due = this.#options.backfills.marked(content.toString('utf8'), transaction);
+    return due === null ? undefined : this.#handOver(due, transaction);
+  }
+
+  /** A chunk's rows are the changes of the transaction that brought its high watermark. */
+  async #handOver({ bracket, events, handed }: DueChunk, transaction: SourceTransaction): Promise<void> {
+    const lane = this.#laneOf.get(bracket.lane);
+    const mapping = this.#options.mappings.find(({ entity }) => entity === bracket.entity);
+    const writer = mapping === undefined ? undefined : this.#writers.get(mapping);
+    if (lane === undefined || writer === undefined) return;
+    let written = 0;
+    for (const event of events) {
+      written += 1;
+      if (append(lane, transaction, event, writer)) await this.#part([lane], transaction, event.at.ordinal);
+      if (written % ROWS_A_TURN === 0) await nextTurn();
+    }
+    handed(wholeAt(transaction.commitLsn), written);
   }
 
   idle(lsn: Lsn): void {
@@ -196,4 +218,21 @@ export class CapturePipeline implements ChangeConsumer {
       ),
     );
   }
+}
+
+/** True where the lane's share of the transaction has passed the lane's limits. */
+function append(
+  lane: LaneState,
+  transaction: SourceTransaction,
+  event: CanonicalEvent,
+  writer: RecordWriter,
+): boolean {
+  const { feed } = lane;
+  if (!lane.isHeaded) {
+    appendTransaction(feed.buffer, transaction.commitLsn, transaction.commitTimeMicros);
+    lane.isHeaded = true;
+    lane.isTouched = true;
+  }
+  appendEvent(feed.buffer, event, writer);
+  return feed.countEvent();
 }

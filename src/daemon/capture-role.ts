@@ -13,6 +13,8 @@ import { LaneFeed } from '../lanes/feed.ts';
 import { LaneQueue } from '../lanes/lane-queue.ts';
 import { registerLanes } from '../warehouse/register-lanes.ts';
 import { readWatermarks } from '../warehouse/watermark.ts';
+import { BackfillIntake } from './backfill-intake.ts';
+import { serveBackfills } from './backfill-service.ts';
 import { CapturePipeline } from './capture-pipeline.ts';
 import { openQueueBackend, openWarehouseWhenReady, sourceOf, streamName } from './connections.ts';
 import type { LoadedMappings } from './load-mappings.ts';
@@ -103,21 +105,37 @@ export async function runCapture(
         { ...waiting, onRetry: onRetry('warehouse') },
       );
 
+    const backfills = new BackfillIntake();
     const pipeline = new CapturePipeline({
       mappings: loaded.mappings,
       tables,
       feeds,
       readWatermarks: watermarksWhenReady,
       acknowledge: (lsn) => tail.acknowledge(lsn),
+      backfills,
       onNotice: (entity, notice) => log.warn({ entity }, notice),
     });
 
+    const backfilling = serveBackfills(
+      {
+        mappings: loaded.mappings,
+        tables,
+        feeds,
+        intake: backfills,
+        source: sourceOf(settings),
+        warehouse,
+        backoff: settings.retry,
+        isStreaming: () => tail.state === 'streaming',
+        log,
+      },
+      ended,
+    );
     const auditing = audit(feeds, () => readWatermarks(warehouse), pipeline, faults, ended);
     try {
       await tail.run(pipeline, signal);
     } finally {
       ending.abort();
-      await auditing;
+      await Promise.all([auditing, backfilling]);
       log.info(
         { acknowledged: tail.acknowledged === null ? null : formatLsn(tail.acknowledged) },
         'capture stopped',

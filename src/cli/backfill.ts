@@ -1,0 +1,168 @@
+// `walbridge backfill`: asks for backfills, follows and steers them. The daemon that reads the slot does the work.
+
+import { userInfo } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
+import Table from 'cli-table3';
+import { type Command, InvalidArgumentError } from 'commander';
+import { BackfillControl, type BackfillRequest, type BackfillStatus } from '../daemon/backfill-control.ts';
+import { BackfillProgress, isOver } from './backfill-progress.ts';
+import { exitCodes, type GlobalOptions, runCommand, settingsOf } from './context.ts';
+
+const FOLLOW_MS = 500;
+const MOST_CHUNK_ROWS = 100_000;
+
+interface StartOptions {
+  readonly all: boolean;
+  readonly where?: string;
+  readonly fromKey?: string;
+  readonly toKey?: string;
+  readonly chunkRows: number;
+  readonly prune: boolean;
+  readonly truncateFirst: boolean;
+  readonly detach: boolean;
+  readonly json: boolean;
+}
+
+export function addBackfill(program: Command): void {
+  const backfill = program
+    .command('backfill')
+    .enablePositionalOptions()
+    .description('write rows of the source into the warehouse while everything runs')
+    .argument('[entities...]', 'entities, as the mappings name them')
+    .option('--all', 'every entity', false)
+    .option('--where <sql>', "only rows for which a condition on the source's columns holds")
+    .option('--from-key <key>', 'from this key on; a JSON array where the key has several columns')
+    .option('--to-key <key>', 'up to this key, exclusive')
+    .option('--chunk-rows <rows>', 'rows that are read at once', chunkRows, 10_000)
+    .option('--prune', 'also delete what the source has no more', false)
+    .option('--truncate-first', 'empty the target table before', false)
+    .option('--detach', 'do not wait for its end', false)
+    .option('--json', 'print JSON lines', false)
+    .action((entities: string[], options: StartOptions, command: Command) =>
+      withControl(command, async (control) => {
+        const id = await control.request({ ...requestOf(options), entities });
+        process.stdout.write(options.json ? `${JSON.stringify({ id })}\n` : `backfill ${id}\n`);
+        return options.detach ? exitCodes.done : follow(control, id, options.json);
+      }),
+    );
+  backfill
+    .command('list')
+    .description('all backfills, step by step')
+    .option('--json', 'print JSON lines', false)
+    .action(({ json }: { json: boolean }, command: Command) =>
+      withControl(command, async (control) => print(await control.list(), json)),
+    );
+  backfill
+    .command('show')
+    .description('one backfill; an id may be shortened')
+    .argument('<id>')
+    .option('--json', 'print JSON lines', false)
+    .option('--follow', 'wait for its end', false)
+    .action((id: string, { json, follow: waits }: { json: boolean; follow: boolean }, command: Command) =>
+      withControl(command, async (control) => {
+        const steps = await control.show(id);
+        return waits ? follow(control, steps[0]?.id ?? id, json) : print(steps, json);
+      }),
+    );
+  for (const [action, description] of [
+    ['pause', 'stop behind the chunk in hand, to be resumed'],
+    ['resume', 'go on with what was paused or has failed'],
+    ['cancel', 'stop for good; what was written stays'],
+  ] as const) {
+    backfill
+      .command(action)
+      .description(description)
+      .argument('<id>')
+      .option('--json', 'print JSON lines', false)
+      .action((id: string, { json }: { json: boolean }, command: Command) =>
+        withControl(command, async (control) => print(await control.steer(id, action), json)),
+      );
+  }
+}
+
+function withControl(command: Command, work: (control: BackfillControl) => Promise<number>): Promise<void> {
+  return runCommand(async () => {
+    const settings = settingsOf(command.optsWithGlobals<GlobalOptions>());
+    const control = await BackfillControl.open(settings, userInfo().username);
+    try {
+      return await work(control);
+    } finally {
+      await control.close();
+    }
+  });
+}
+
+function chunkRows(text: string): number {
+  const rows = Number(text);
+  if (Number.isInteger(rows) && rows >= 1 && rows <= MOST_CHUNK_ROWS) return rows;
+  throw new InvalidArgumentError(`Expected a whole number from 1 to ${MOST_CHUNK_ROWS}.`);
+}
+
+function requestOf(options: StartOptions): Omit<BackfillRequest, 'entities'> {
+  const { all, where, fromKey, toKey, prune, truncateFirst } = options;
+  return {
+    all,
+    where: where ?? null,
+    fromKey: fromKey ?? null,
+    toKey: toKey ?? null,
+    chunkRows: options.chunkRows,
+    prune,
+    truncateFirst,
+  };
+}
+
+/** Until the end of every step, or until Ctrl-C, which ends the looking only. */
+async function follow(control: BackfillControl, id: string, json: boolean): Promise<number> {
+  const progress = new BackfillProgress(process.stdout, json || !process.stdout.isTTY);
+  for (;;) {
+    const steps = await control.show(id);
+    progress.show(steps, Date.now());
+    if (isOver(steps)) {
+      progress.end();
+      const isDone = steps.every(({ state }) => state === 'done');
+      return isDone ? exitCodes.done : exitCodes.failed;
+    }
+    await pause(FOLLOW_MS);
+  }
+}
+
+function print(steps: readonly BackfillStatus[], json: boolean): number {
+  if (json) {
+    for (const step of steps) process.stdout.write(`${JSON.stringify(step)}\n`);
+    return exitCodes.done;
+  }
+  const table = new Table({
+    head: [
+      'id',
+      'entity',
+      'step',
+      'state',
+      'read',
+      'of about',
+      'written',
+      'yielded',
+      'pruned',
+      'updated',
+      'error',
+    ],
+    style: { head: [], border: [] },
+    wordWrap: true,
+  });
+  for (const step of steps) {
+    table.push([
+      step.id.slice(0, 8),
+      step.entity,
+      step.kind,
+      step.state,
+      step.rowsRead,
+      step.rowsEstimated ?? '-',
+      step.rowsWritten,
+      step.rowsYielded,
+      step.rowsPruned,
+      step.updatedAt,
+      step.error === null ? '' : `${step.errorCode} ${step.error}`,
+    ]);
+  }
+  process.stdout.write(`${table.toString()}\n`);
+  return exitCodes.done;
+}

@@ -1,0 +1,83 @@
+// Backfills from outside of the daemon: asked for, looked at, steered, through the control table alone.
+// Guarantees: no daemon is talked to; what is asked for outlives the process that asks.
+import type { Settings } from '../config/settings.ts';
+import { WalbridgeError } from '../fault/fault.ts';
+import {
+  type BackfillStatus,
+  readBackfills,
+  requestBackfill,
+  steerBackfill,
+  type steering,
+} from '../warehouse/backfill-store.ts';
+import { openWarehouse } from '../warehouse/connection.ts';
+import type { Warehouse } from '../warehouse/session.ts';
+import { type BackfillRequest, planBackfill } from './backfill-request.ts';
+import { warehouseOf } from './connections.ts';
+import { loadMappings } from './load-mappings.ts';
+
+export type { BackfillRequest, BackfillStatus };
+
+export class BackfillControl {
+  readonly #settings: Settings;
+  readonly #warehouse: Warehouse;
+  readonly #actor: string;
+
+  private constructor(settings: Settings, warehouse: Warehouse, actor: string) {
+    this.#settings = settings;
+    this.#warehouse = warehouse;
+    this.#actor = actor;
+  }
+
+  /** Throws a WarehouseError where the warehouse cannot be reached. `actor` is written into the audit. */
+  static async open(settings: Settings, actor: string): Promise<BackfillControl> {
+    return new BackfillControl(settings, await openWarehouse(warehouseOf(settings), { poolSize: 1 }), actor);
+  }
+
+  /** Returns the id. Throws WB7024 for what cannot be done, WB7002 for bad mappings. */
+  async request(request: BackfillRequest): Promise<string> {
+    const { mappings } = await loadMappings(this.#settings);
+    const steps = planBackfill(request, mappings);
+    await requestBackfill(this.#warehouse, steps, this.#actor);
+    return steps[0]?.id ?? '';
+  }
+
+  /** The steps of one backfill. Throws WB7025 where there is none, or several, whose id begins so. */
+  async show(idStart: string): Promise<BackfillStatus[]> {
+    const all = await readBackfills(this.#warehouse, 'all');
+    const ids = new Set(all.map(({ id }) => id).filter((id) => id.startsWith(idStart.toLowerCase())));
+    const [id] = ids;
+    if (ids.size === 1 && id !== undefined) return all.filter((step) => step.id === id);
+    throw new WalbridgeError({
+      code: 'WB7025',
+      kind: 'permanent',
+      what: `${ids.size === 0 ? 'No backfill has' : `${ids.size} backfills have`} an id that begins with "${idStart}".`,
+      safe: 'Nothing was changed.',
+      next: '`walbridge backfill list` shows them.',
+    });
+  }
+
+  list(): Promise<BackfillStatus[]> {
+    return readBackfills(this.#warehouse, 'all');
+  }
+
+  /** Returns the steps as they are then. Throws WB7025, and WB7026 where no step is in a state for it. */
+  async steer(idStart: string, action: keyof typeof steering): Promise<BackfillStatus[]> {
+    const steps = await this.show(idStart);
+    const id = steps[0]?.id ?? '';
+    if ((await steerBackfill(this.#warehouse, id, action, this.#actor)) === 0) {
+      const states = [...new Set(steps.map(({ state }) => state))].join(', ');
+      throw new WalbridgeError({
+        code: 'WB7026',
+        kind: 'permanent',
+        what: `There is nothing to ${action}: the backfill is ${states}.`,
+        safe: 'Nothing was changed.',
+        next: 'See `walbridge backfill show`.',
+      });
+    }
+    return this.show(id);
+  }
+
+  close(): Promise<void> {
+    return this.#warehouse.close();
+  }
+}

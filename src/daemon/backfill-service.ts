@@ -1,0 +1,134 @@
+// Works off the backfills of the control table while the daemon reads the slot: one at a time in each lane.
+// Guarantees: a fault of a backfill is its own and never the stream's; what is paused or cancelled stops at its chunk; one that
+// was cut off by the end of a daemon goes on in the next.
+import type { TableDescription } from '../change/table-description.ts';
+import { asWalbridgeError, WalbridgeError } from '../fault/fault.ts';
+import type { Backoff } from '../fault/retry.ts';
+import type { LaneFeed } from '../lanes/feed.ts';
+import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
+import { type BackfillStatus, finishBackfill, readBackfills } from '../warehouse/backfill-store.ts';
+import type { Warehouse } from '../warehouse/session.ts';
+import type { BackfillIntake } from './backfill-intake.ts';
+import { nextSteps, parentsFirst } from './backfill-order.ts';
+import { BackfillRun } from './backfill-run.ts';
+import type { sourceOf } from './connections.ts';
+import { FaultLog, type Logger } from './log.ts';
+
+export interface BackfillServiceOptions {
+  readonly mappings: readonly CompiledMapping[];
+  readonly tables: readonly TableDescription[];
+  readonly feeds: ReadonlyMap<string, LaneFeed>;
+  readonly intake: BackfillIntake;
+  readonly source: ReturnType<typeof sourceOf>;
+  readonly warehouse: Warehouse;
+  readonly backoff: Backoff;
+  /** Another process reads the slot otherwise, and backfills are its work. */
+  readonly isStreaming: () => boolean;
+  readonly log: Logger;
+}
+
+const POLL_MS = 1000;
+
+interface Running {
+  readonly step: BackfillStatus;
+  readonly stop: AbortController;
+  readonly ended: Promise<void>;
+}
+
+/** Resolves after the signal has aborted and every backfill has stopped. */
+export async function serveBackfills(options: BackfillServiceOptions, signal: AbortSignal): Promise<void> {
+  const { mappings, tables, feeds, warehouse, isStreaming, log } = options;
+  const faults = new FaultLog(log);
+  const entities = parentsFirst(mappings, tables);
+  const running = new Map<string, Running>();
+
+  let wake = () => {};
+  const start = (step: BackfillStatus) => {
+    const stop = new AbortController();
+    const ended = runStep(step, options, faults, AbortSignal.any([signal, stop.signal])).finally(() =>
+      running.delete(step.lane),
+    );
+    void ended.then(() => wake());
+    running.set(step.lane, { step, stop, ended });
+  };
+
+  while (!signal.aborted) {
+    try {
+      if (isStreaming()) {
+        const active = await readBackfills(warehouse, { states: ['queued', 'running', 'paused', 'failed'] });
+        for (const { step, stop } of running.values()) if (!isActive(step, active)) stop.abort();
+        for (const step of nextSteps(active, entities)) {
+          const isOurs = feeds.has(step.lane) || !entities.includes(step.entity);
+          if (isOurs && !running.has(step.lane)) start(step);
+        }
+      }
+      faults.clear('backfills');
+    } catch (error) {
+      faults.report('backfills', asWalbridgeError(error));
+    }
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, POLL_MS);
+      signal.addEventListener('abort', done);
+      wake = done;
+    });
+  }
+  await Promise.all([...running.values()].map(({ ended }) => ended));
+}
+
+function isActive({ id, entity, range }: BackfillStatus, active: readonly BackfillStatus[]): boolean {
+  const found = active.find((step) => step.id === id && step.entity === entity && step.range === range);
+  return found?.state === 'queued' || found?.state === 'running';
+}
+
+async function runStep(
+  step: BackfillStatus,
+  options: BackfillServiceOptions,
+  faults: FaultLog,
+  signal: AbortSignal,
+): Promise<void> {
+  const { mappings, tables, feeds, warehouse, log } = options;
+  const about = { backfill: step.id, entity: step.entity, kind: step.kind };
+  try {
+    const mapping = mappings.find(({ entity }) => entity === step.entity);
+    const feed = mapping === undefined ? undefined : feeds.get(mapping.lane);
+    if (mapping === undefined || feed === undefined) throw unknownEntity(step.entity);
+    const described = tables.find(
+      ({ schema, table }) => schema === mapping.source.schema && table === mapping.source.table,
+    );
+    log.info(about, 'backfill runs');
+    await new BackfillRun(
+      { ...step, lane: mapping.lane },
+      {
+        ...options,
+        mapping,
+        described,
+        feed,
+        onTrouble: (fault) => faults.report(`backfill of ${step.entity}`, fault),
+      },
+      signal,
+    ).run();
+    log.info(about, 'backfill step ended');
+  } catch (error) {
+    if (signal.aborted) return;
+    const fault = asWalbridgeError(error);
+    faults.report(`backfill of ${step.entity}`, fault);
+    await finishBackfill(warehouse, step, { code: fault.code, text: `${fault.what} ${fault.next}` }).catch(
+      (failure) => faults.report('backfills', asWalbridgeError(failure)),
+    );
+  }
+}
+
+function unknownEntity(entity: string): WalbridgeError {
+  return new WalbridgeError({
+    code: 'WB7023',
+    kind: 'permanent',
+    what: `The running daemon has no mapping for the entity ${entity}.`,
+    safe: 'Nothing was read or written for it.',
+    next: 'Give the daemon the new mappings (SIGHUP), then `walbridge backfill resume`.',
+  });
+}

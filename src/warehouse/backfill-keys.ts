@@ -1,0 +1,92 @@
+// Keys that a backfill asks the warehouse for: those it has, page by page, and those whose row it could not complete.
+// Guarantees: exact text; pages in the order of the key's own index, each key in one page.
+import type { SqlServerType, TargetTable } from '../mapping/target.ts';
+import { rejections as unmappable } from '../mapping/unmappable.ts';
+import { rejections } from './apply-fault.ts';
+import { controlTable } from './control-tables.ts';
+import { quoteName, quoteTable, quoteText } from './identifier.ts';
+import type { SqlParameters, SqlSession } from './session.ts';
+
+/** How a key column's value becomes text that PostgreSQL reads as the same value, and back; null: not at all. */
+interface KeyText {
+  readonly toText: (column: string) => string;
+  readonly fromText: (parameter: string) => string;
+}
+
+function keyText({ name, precision, scale }: SqlServerType): KeyText | null {
+  const through = (type: string, text: string, style = ''): KeyText => ({
+    toText: (column) => `CONVERT(${text}, ${column}${style})`,
+    fromText: (parameter) => `CONVERT(${type}, ${parameter})`,
+  });
+  switch (name) {
+    case 'tinyint':
+    case 'smallint':
+    case 'int':
+    case 'bigint':
+      return through(name, 'varchar(20)');
+    case 'decimal':
+      return through(`decimal(${precision ?? 18}, ${scale ?? 0})`, 'varchar(48)');
+    case 'uniqueidentifier':
+      return through(name, 'varchar(36)');
+    case 'date':
+      return through(name, 'varchar(10)', ', 23');
+    case 'varchar':
+    case 'nvarchar':
+      return { toText: (column) => column, fromText: (parameter) => parameter };
+    default:
+      return null;
+  }
+}
+
+/** The first key column whose values cannot be asked of the source; null where all can. */
+export function unreadableKeyColumn(target: TargetTable): string | null {
+  return target.key.find((name) => columnText(target, name) === null) ?? null;
+}
+
+function columnText(target: TargetTable, name: string): KeyText | null {
+  const column = target.columns.find((candidate) => candidate.name === name);
+  return column === undefined ? null : keyText(column.type);
+}
+
+/** The next keys behind `after`, in the target's order. Throws a RangeError where `unreadableKeyColumn` names one. */
+export async function readTargetKeys(
+  session: SqlSession,
+  target: TargetTable,
+  after: readonly string[] | null,
+  limit: number,
+): Promise<string[][]> {
+  const texts = target.key.map((name) => {
+    const text = columnText(target, name);
+    if (text === null) throw new RangeError(`${target.entity}: key column ${name} cannot be read as text`);
+    return text;
+  });
+  const names = target.key.map(quoteName);
+  const parameters: Record<string, SqlParameters[string]> = {};
+  after?.forEach((value, index) => {
+    parameters[`k${index}`] = { type: 'nvarchar', value };
+  });
+  const value = (index: number) => texts[index]?.fromText(`@k${index}`) ?? '';
+  const equal = (upTo: number) => names.slice(0, upTo).map((name, index) => `${name} = ${value(index)}`);
+  const behind = names.map(
+    (name, index) => `(${[...equal(index), `${name} > ${value(index)}`].join(' AND ')})`,
+  );
+  const list = names.map((name, index) => `${texts[index]?.toText(name)} AS k${index}`).join(', ');
+  const { rows } = await session.query<Record<string, string>>(
+    `SELECT TOP (${limit}) ${list} FROM ${quoteTable(target)}${after === null ? '' : ` WHERE ${behind.join(' OR ')}`} ORDER BY ${names.join(', ')}`,
+    parameters,
+  );
+  return rows.map((row) => names.map((_name, index) => String(row[`k${index}`])));
+}
+
+/** Keys (field to text) of open quarantine rows that a full image of the row would mend: the stream sent part of it only. */
+export async function readIncompleteKeys(
+  session: SqlSession,
+  entity: string,
+  limit: number,
+): Promise<Record<string, string>[]> {
+  const codes = [rejections.missingOrigin.code, rejections.quarantinedOrigin.code, unmappable.partialInputs];
+  const { rows } = await session.batch<{ key_json: string }>(
+    `SELECT DISTINCT TOP (${limit}) key_json FROM ${controlTable('quarantine')} WHERE entity = ${quoteText(entity)} AND resolved_at IS NULL AND code IN (${codes.map(quoteText).join(', ')})`,
+  );
+  return rows.map((row) => JSON.parse(row.key_json) as Record<string, string>);
+}

@@ -1,0 +1,320 @@
+// Backfills as the control table keeps them: asked for, taken up, how far, ended.
+// Guarantees: what somebody asked for last stands (a pause or cancel is never overwritten by progress); the key that a restart
+// goes on behind only ever covers rows that are in the warehouse.
+import { randomUUID } from 'node:crypto';
+import type { Lsn } from '../change/position.ts';
+import { controlTable } from './control-tables.ts';
+import type { SqlParameters, SqlSession, Warehouse } from './session.ts';
+
+/** truncate: empty the target; backfill: write the source's rows; prune: delete what the source has no more. In this order. */
+export type BackfillKind = 'truncate' | 'backfill' | 'prune';
+export type BackfillState = 'queued' | 'running' | 'paused' | 'done' | 'cancelled' | 'failed';
+
+export interface BackfillOptions {
+  readonly where: string | null;
+  readonly chunkRows: number;
+  /** Rows that the mapping's filter leaves out are deleted. */
+  readonly prune: boolean;
+}
+
+/** What to do; one row of the control table. */
+export interface BackfillStep {
+  readonly id: string;
+  readonly entity: string;
+  /** The step's place among the entity's. */
+  readonly range: number;
+  readonly lane: string;
+  readonly kind: BackfillKind;
+  readonly options: BackfillOptions;
+  /** Keys as PostgreSQL's text, by the columns of the mapping's source key. */
+  readonly fromKey: readonly string[] | null;
+  readonly toKey: readonly string[] | null;
+}
+
+export interface BackfillStatus extends BackfillStep {
+  readonly state: BackfillState;
+  /** Of a prune: the target's key, as text. */
+  readonly doneKey: readonly string[] | null;
+  readonly chunksDone: number;
+  readonly rowsEstimated: number | null;
+  readonly rowsRead: number;
+  readonly rowsWritten: number;
+  readonly rowsYielded: number;
+  readonly rowsPruned: number;
+  readonly errorCode: string | null;
+  readonly error: string | null;
+  readonly requestedBy: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  readonly startedAt: string | null;
+  readonly updatedAt: string;
+  readonly finishedAt: string | null;
+}
+
+export interface ChunkProgress {
+  readonly doneKey: readonly string[] | null;
+  readonly lowLsn: Lsn;
+  readonly highLsn: Lsn;
+  readonly rowsRead: number;
+  readonly rowsWritten: number;
+  readonly rowsYielded: number;
+  readonly rowsPruned: number;
+}
+
+const table = controlTable('backfill');
+const IDENTITY = 'backfill_id = @id AND entity = @entity AND range_no = @range';
+const NOW = 'SYSDATETIMEOFFSET()';
+/** ISO 8601 in UTC. */
+const time = (column: string) =>
+  `REPLACE(CONVERT(varchar(23), SWITCHOFFSET(${column}, '+00:00'), 121), ' ', 'T') + 'Z'`;
+
+const nvarchar = (value: string | null) => ({ type: 'nvarchar', value }) as const;
+const varchar = (value: string | null) => ({ type: 'varchar', value }) as const;
+const bigint = (value: bigint | number | null) => ({ type: 'bigint', value }) as const;
+const keyJson = (key: readonly string[] | null) => nvarchar(key === null ? null : JSON.stringify(key));
+
+function identity({ id, entity, range }: BackfillStep): SqlParameters {
+  return { id: varchar(id), entity: nvarchar(entity), range: { type: 'int', value: range } };
+}
+
+/** Writes the steps and an audit row each; all or none. */
+export async function requestBackfill(
+  warehouse: Warehouse,
+  steps: readonly BackfillStep[],
+  actor: string,
+): Promise<void> {
+  await warehouse.transaction(async (session) => {
+    for (const step of steps) {
+      await session.query(
+        `INSERT INTO ${table} (backfill_id, entity, range_no, lane, kind, state, options_json, from_key_json, to_key_json, chunks_done, rows_read, rows_written, rows_yielded, rows_pruned, requested_by, created_at, updated_at)
+VALUES (@id, @entity, @range, @lane, @kind, 'queued', @options, @from, @to, 0, 0, 0, 0, 0, @actor, ${NOW}, ${NOW})`,
+        {
+          ...identity(step),
+          lane: nvarchar(step.lane),
+          kind: varchar(step.kind),
+          options: nvarchar(JSON.stringify(step.options)),
+          from: keyJson(step.fromKey),
+          to: keyJson(step.toKey),
+          actor: nvarchar(actor),
+        },
+      );
+      await audit(session, actor, `backfill ${step.kind}`, step.entity, { id: step.id, ...step.options });
+    }
+  });
+}
+
+/** By the time they were asked for. `id` null: all of the last days, those that are not over first or last alike. */
+export async function readBackfills(
+  session: SqlSession,
+  which: { readonly id: string } | { readonly states: readonly BackfillState[] } | 'all',
+): Promise<BackfillStatus[]> {
+  const condition =
+    which === 'all'
+      ? '1 = 1'
+      : 'id' in which
+        ? 'backfill_id = @id'
+        : `state IN (${which.states.map((state) => `'${state}'`).join(', ')})`;
+  const { rows } = await session.query<BackfillRow>(
+    `SELECT ${COLUMNS} FROM ${table} WHERE ${condition} ORDER BY created_at, backfill_id, entity, range_no`,
+    typeof which === 'object' && 'id' in which ? { id: varchar(which.id) } : {},
+  );
+  return rows.map(statusOf);
+}
+
+/** False where it was paused or cancelled meanwhile. */
+export function startBackfill(
+  session: SqlSession,
+  step: BackfillStep,
+  rowsEstimated: number | null,
+): Promise<boolean> {
+  return changed(
+    session,
+    `UPDATE ${table} SET state = 'running', started_at = COALESCE(started_at, ${NOW}), rows_estimated = COALESCE(rows_estimated, @estimated), updated_at = ${NOW} WHERE ${IDENTITY} AND state IN ('queued', 'running')`,
+    { ...identity(step), estimated: bigint(rowsEstimated) },
+  );
+}
+
+/** A chunk is in the warehouse. False where it was paused or cancelled meanwhile. */
+export function recordChunk(
+  session: SqlSession,
+  step: BackfillStep,
+  progress: ChunkProgress,
+): Promise<boolean> {
+  return changed(
+    session,
+    `UPDATE ${table} SET done_key_json = COALESCE(@done, done_key_json), low_lsn = @low, high_lsn = @high, chunks_done = chunks_done + 1, rows_read = rows_read + @read, rows_written = rows_written + @written, rows_yielded = rows_yielded + @yielded, rows_pruned = rows_pruned + @pruned, error_code = NULL, error = NULL, updated_at = ${NOW} WHERE ${IDENTITY} AND state = 'running'`,
+    {
+      ...identity(step),
+      done: keyJson(progress.doneKey),
+      low: bigint(progress.lowLsn),
+      high: bigint(progress.highLsn),
+      read: bigint(progress.rowsRead),
+      written: bigint(progress.rowsWritten),
+      yielded: bigint(progress.rowsYielded),
+      pruned: bigint(progress.rowsPruned),
+    },
+  );
+}
+
+/** What holds it up, while it goes on trying. */
+export async function recordTrouble(
+  session: SqlSession,
+  step: BackfillStep,
+  code: string,
+  text: string,
+): Promise<void> {
+  await changed(
+    session,
+    `UPDATE ${table} SET error_code = @code, error = @error, updated_at = ${NOW} WHERE ${IDENTITY} AND state = 'running'`,
+    { ...identity(step), code: varchar(code), error: nvarchar(text.slice(0, LONGEST_ERROR)) },
+  );
+}
+
+/** False where it was paused or cancelled meanwhile. `error` null: it is done. */
+export function finishBackfill(
+  session: SqlSession,
+  step: BackfillStep,
+  error: { readonly code: string; readonly text: string } | null,
+): Promise<boolean> {
+  return changed(
+    session,
+    `UPDATE ${table} SET state = '${error === null ? 'done' : 'failed'}', error_code = @code, error = @error, finished_at = ${NOW}, updated_at = ${NOW} WHERE ${IDENTITY} AND state IN ('queued', 'running')`,
+    {
+      ...identity(step),
+      code: varchar(error?.code ?? null),
+      error: nvarchar(error?.text.slice(0, LONGEST_ERROR) ?? null),
+    },
+  );
+}
+
+export const steering = {
+  pause: { to: 'paused', from: ['queued', 'running'] },
+  resume: { to: 'queued', from: ['paused', 'failed'] },
+  cancel: { to: 'cancelled', from: ['queued', 'running', 'paused', 'failed'] },
+} as const;
+
+/** Steers all steps of a backfill that are in a state for it. Returns how many. */
+export function steerBackfill(
+  warehouse: Warehouse,
+  id: string,
+  action: keyof typeof steering,
+  actor: string,
+): Promise<number> {
+  const { to, from } = steering[action];
+  const end = to === 'cancelled' ? NOW : 'NULL';
+  return warehouse.transaction(async (session) => {
+    const count = await affected(
+      session,
+      `UPDATE ${table} SET state = '${to}', finished_at = ${end}, updated_at = ${NOW} WHERE backfill_id = @id AND state IN (${from.map((state) => `'${state}'`).join(', ')})`,
+      { id: varchar(id) },
+    );
+    if (count > 0) await audit(session, actor, `backfill ${action}`, id, { steps: count });
+    return count;
+  });
+}
+
+const LONGEST_ERROR = 2000;
+
+async function changed(session: SqlSession, sql: string, parameters: SqlParameters): Promise<boolean> {
+  return (await affected(session, sql, parameters)) > 0;
+}
+
+/** Asked for, since the driver is told nothing where a session's NOCOUNT is on. */
+async function affected(session: SqlSession, sql: string, parameters: SqlParameters): Promise<number> {
+  const { rows } = await session.query<{ affected: number }>(
+    `${sql}; SELECT @@ROWCOUNT AS affected;`,
+    parameters,
+  );
+  return rows[0]?.affected ?? 0;
+}
+
+async function audit(
+  session: SqlSession,
+  actor: string,
+  action: string,
+  subject: string,
+  detail: object,
+): Promise<void> {
+  await session.query(
+    `INSERT INTO ${controlTable('audit')} (happened_at, audit_id, actor, action, subject, detail_json) VALUES (${NOW}, @audit, @actor, @action, @subject, @detail)`,
+    {
+      audit: varchar(randomUUID()),
+      actor: nvarchar(actor),
+      action: varchar(action),
+      subject: nvarchar(subject),
+      detail: nvarchar(JSON.stringify(detail)),
+    },
+  );
+}
+
+interface BackfillRow {
+  readonly backfill_id: string;
+  readonly entity: string;
+  readonly range_no: number;
+  readonly lane: string;
+  readonly kind: BackfillKind;
+  readonly state: BackfillState;
+  readonly options_json: string;
+  readonly from_key_json: string | null;
+  readonly to_key_json: string | null;
+  readonly done_key_json: string | null;
+  readonly chunks_done: string;
+  readonly rows_estimated: string | null;
+  readonly rows_read: string;
+  readonly rows_written: string;
+  readonly rows_yielded: string;
+  readonly rows_pruned: string;
+  readonly error_code: string | null;
+  readonly error: string | null;
+  readonly requested_by: string;
+  readonly created_at: string;
+  readonly started_at: string | null;
+  readonly updated_at: string;
+  readonly finished_at: string | null;
+}
+
+const COLUMNS = [
+  ...['backfill_id', 'entity', 'range_no', 'lane', 'kind', 'state', 'options_json'],
+  ...[
+    'from_key_json',
+    'to_key_json',
+    'done_key_json',
+    'chunks_done',
+    'rows_estimated',
+    'rows_read',
+    'rows_written',
+  ],
+  ...['rows_yielded', 'rows_pruned', 'error_code', 'error', 'requested_by'],
+  ...['created_at', 'started_at', 'updated_at', 'finished_at'].map(
+    (column) => `${time(column)} AS ${column}`,
+  ),
+].join(', ');
+
+function statusOf(row: BackfillRow): BackfillStatus {
+  const key = (json: string | null) => (json === null ? null : (JSON.parse(json) as string[]));
+  return {
+    id: row.backfill_id,
+    entity: row.entity,
+    range: row.range_no,
+    lane: row.lane,
+    kind: row.kind,
+    state: row.state,
+    options: JSON.parse(row.options_json) as BackfillOptions,
+    fromKey: key(row.from_key_json),
+    toKey: key(row.to_key_json),
+    doneKey: key(row.done_key_json),
+    chunksDone: Number(row.chunks_done),
+    rowsEstimated: row.rows_estimated === null ? null : Number(row.rows_estimated),
+    rowsRead: Number(row.rows_read),
+    rowsWritten: Number(row.rows_written),
+    rowsYielded: Number(row.rows_yielded),
+    rowsPruned: Number(row.rows_pruned),
+    errorCode: row.error_code,
+    error: row.error,
+    requestedBy: row.requested_by,
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    updatedAt: row.updated_at,
+    finishedAt: row.finished_at,
+  };
+}

@@ -1,0 +1,50 @@
+// Backfills of a CRM that had rows before the bridge: under live traffic, through restarts, steered.
+import { afterEach, expect, test, vi } from 'vitest';
+import { withClient } from '../../sandbox/crm/crm.ts';
+import { seedCrm } from '../../sandbox/crm/seed.ts';
+import { startTraffic } from '../../sandbox/crm/traffic.ts';
+import {
+  caughtUp,
+  crmPairs,
+  done,
+  expectEqual,
+  openCrmBridge,
+  openQuarantine,
+  request,
+} from './backfill-rig.ts';
+import type { Bridge } from './types-bridge.ts';
+
+vi.setConfig({ testTimeout: 180_000 });
+
+let bridge: Bridge;
+afterEach(() => bridge.close());
+
+async function openFilled(lane = {}): Promise<void> {
+  bridge = await openCrmBridge(lane);
+  // Before the slot, as far as the bridge is concerned: the slot is moved behind it.
+  await withClient(bridge.settings.source.url, (client) => seedCrm(client));
+  await bridge.source.query('SELECT pg_replication_slot_advance($1, pg_current_wal_insert_lsn())', [
+    bridge.settings.source.slot,
+  ]);
+}
+
+test('a filled CRM arrives whole while it is written to', async () => {
+  await openFilled();
+  await bridge.start();
+  const traffic = await startTraffic(bridge.settings.source.url, {
+    ratePerSecond: 300,
+    truncate: true,
+    hotShare: 0.5,
+  });
+  const id = await request(bridge, { all: true, chunkRows: 200 });
+  const steps = await done(bridge, id);
+  const { changes } = await traffic.stop();
+  await caughtUp(bridge);
+  expect(changes).toBeGreaterThan(100);
+  expect(steps.map(({ entity }) => entity).sort()).toEqual(
+    crmPairs.map(({ target }) => target.slice(4)).sort(),
+  );
+  expect(steps.reduce((sum, { rowsYielded }) => sum + rowsYielded, 0)).toBeGreaterThan(0);
+  await expectEqual(bridge, crmPairs);
+  expect(await openQuarantine(bridge)).toEqual([]);
+});
