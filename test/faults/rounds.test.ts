@@ -20,7 +20,7 @@ test.for(['redis', 'postgres'] as const)(
     const bridge = await createBridge(inject('sandbox'), {
       name: `rounds_${backend}`,
       backend,
-      settings: { lane: { maxBatchRows: 40 } },
+      settings: { lane: { maxBatchRows: 100 } },
     });
     try {
       const results = await runRounds(bridge, { seed, faults });

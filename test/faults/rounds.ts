@@ -49,7 +49,7 @@ export interface RoundsOptions {
   readonly verdict?: (bridge: Bridge) => Promise<Verdict>;
 }
 
-const TRAFFIC = { ratePerSecond: 600, truncate: true, largeTransactionRows: 300, reconnect: true } as const;
+const TRAFFIC = { ratePerSecond: 400, truncate: true, largeTransactionRows: 200, reconnect: true } as const;
 
 /** Stops after the first round with a fault: what comes behind it would only repeat it. */
 export async function runRounds(bridge: Bridge, options: RoundsOptions): Promise<RoundResult[]> {
@@ -67,6 +67,7 @@ export async function runRounds(bridge: Bridge, options: RoundsOptions): Promise
         activities: 300,
       }),
     );
+    await bridge.caughtUp();
     for (const [index, fault] of options.faults.entries()) {
       const result = await playRound(bridge, roles, watch, index + 1, fault, options);
       results.push(result);

@@ -86,7 +86,7 @@ try {
     name: 'soak',
     backend,
     source: { host, port, user, password },
-    settings: { lane: { maxBatchRows: 40 } },
+    settings: { lane: { maxBatchRows: 100 } },
   });
   try {
     console.log(`seed ${seed}, ${rounds} rounds, queue on ${backend}\n`);
