@@ -64,7 +64,7 @@ export function applyScript(
   // The connection goes back to the pool and would keep them.
   const takenOut = plan === 'reinsert' ? tables.flatMap(({ dml }) => dml.takenOut ?? []) : [];
   const temporary = [...stagings.map((staging) => staging.name), ...takenOut, ...otherTables];
-  lines.push(...temporary.map((name) => `DROP TABLE ${name};`));
+  if (temporary.length > 0) lines.push(`DROP TABLE ${temporary.join(', ')};`);
   return lines.join('\n');
 }
 

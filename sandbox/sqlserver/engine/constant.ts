@@ -19,12 +19,16 @@ export function constant(e: Expr, to: SqlType, known: Known): Value | undefined 
   const value = valueFrom(e, known);
   if (!value) return value;
   if ('integer' in value) {
+    if (isText(to)) return roomy(to, 20) ? String(value.integer) : undefined;
     const bits = BITS[to.name];
     return bits !== undefined && fits(value.integer, bits) ? String(value.integer) : undefined;
   }
-  if (to.name !== 'nvarchar' && (to.name !== 'varchar' || /[^ -~]/.test(value.text))) return undefined;
-  return to.length === 'max' || value.text.length <= (to.length ?? 0) ? value.text : undefined;
+  if (!isText(to) || (to.name === 'varchar' && /[^ -~]/.test(value.text))) return undefined;
+  return roomy(to, value.text.length) ? value.text : undefined;
 }
+
+const isText = (type: SqlType): boolean => type.name === 'nvarchar' || type.name === 'varchar';
+const roomy = ({ length = 0 }: SqlType, needed: number): boolean => length === 'max' || needed <= length;
 
 /** The outcome of a comparison of integers or a test for NULL; null for unknown. */
 export function outcome(e: Expr, known: Known): boolean | null | undefined {
@@ -69,9 +73,7 @@ function valueFrom(e: Expr, known: Known): Constant | undefined {
       if (found.value === null) return null;
       const bits = BITS[found.type.name];
       if (bits !== undefined) return integer(found.value, bits);
-      return found.type.name === 'varchar' || found.type.name === 'nvarchar'
-        ? { text: found.value }
-        : undefined;
+      return isText(found.type) ? { text: found.value } : undefined;
     }
     case 'unary': {
       const value = valueFrom(e.e, known);

@@ -18,6 +18,7 @@ import {
   runQuery,
   runTruncate,
   test,
+  translated,
   variable,
   writable,
 } from './run.ts';
@@ -242,7 +243,7 @@ async function definition(run: Running, s: Definition): Promise<void> {
     case 'createSchema':
       return runDefinition(run, () => `CREATE SCHEMA ${quote(s.name)}`);
     case 'drop':
-      for (const name of s.names) await dropOne(run, s, name);
+      return dropAll(run, s);
   }
 }
 
@@ -251,33 +252,50 @@ function ownTable(name: readonly string[], created: TableMeta | null): Parameter
   return define.schemaOf(name) === 'pg_temp' ? { name: name.at(-1)!, created } : undefined;
 }
 
-async function dropOne(
+async function dropAll(run: Running, s: Extract<Statement, { k: 'drop' }>): Promise<void> {
+  // The session's own are not referred to by others: one round trip for them all.
+  const isOwn = s.what === 'TABLE' && s.names.every((name) => define.schemaOf(name) === 'pg_temp');
+  for (const names of isOwn ? [s.names] : s.names.map((name) => [name])) await drop(run, s, names);
+}
+
+async function drop(
   run: Running,
   s: Extract<Statement, { k: 'drop' }>,
-  name: readonly string[],
+  names: readonly (readonly string[])[],
 ): Promise<void> {
   if (s.what === 'SCHEMA') {
-    return runDefinition(run, () => `DROP SCHEMA ${s.ifExists ? 'IF EXISTS ' : ''}${quote(name.at(-1)!)}`);
+    const name = quote(names[0]!.at(-1)!);
+    return runDefinition(run, () => `DROP SCHEMA ${s.ifExists ? 'IF EXISTS ' : ''}${name}`);
   }
-  writable(run);
+  const missing: string[] = [];
+  const found: TableMeta[] = [];
+  await guarded(run, 'DROP', async () => {
+    writable(run);
+    for (const name of names) {
+      const table = await tableNamed(run, name);
+      if (!table) missing.push(name.join('.'));
+      else if ((table.kind === 'view') !== (s.what === 'VIEW'))
+        throw new SqlError(
+          3705,
+          `Cannot use DROP ${s.what} with '${shown(table)}' because '${shown(table)}' is a ${table.kind}.`,
+        );
+      else found.push(table);
+    }
+    if (found.length > 0)
+      await run.state.connection.script(`DROP ${s.what} ${found.map(reference).join(', ')}`);
+    for (const table of found)
+      run.state.defined(table.schema === 'pg_temp' ? { name: table.name, created: null } : undefined);
+    if (missing.length > 0 && !s.ifExists) throw errors.cannotDrop(s.what.toLowerCase(), missing[0]!);
+  });
+  finish(run, null);
+}
+
+async function tableNamed(run: Running, name: readonly string[]): Promise<TableMeta | null> {
   try {
-    await runDefinition(
-      run,
-      (b) => {
-        const table = b.around.table(name);
-        if ((table.kind === 'view') !== (s.what === 'VIEW'))
-          throw new SqlError(
-            3705,
-            `Cannot use DROP ${s.what} with '${shown(table)}' because '${shown(table)}' is a ${table.kind}.`,
-          );
-        return `DROP ${s.what} ${reference(table)}`;
-      },
-      ownTable(name, null),
-    );
+    return (await translated(run, (b) => b.around.table(name))).made;
   } catch (error) {
-    if (!(error instanceof SqlError) || error.number !== 208) throw error;
-    if (!s.ifExists) throw errors.cannotDrop(s.what.toLowerCase(), name.join('.'));
-    finish(run, null);
+    if (error instanceof SqlError && error.number === 208) return null;
+    throw error;
   }
 }
 

@@ -116,9 +116,28 @@ export async function runQuery(run: Running, query: Query): Promise<void> {
   if (names.some((n) => n !== null)) return assignVariables(run, query, names);
   const count = await guarded(run, 'SELECT', async () => {
     const { made, binder } = await translated(run, (b) => b.query(query, null));
+    const row = first ? constantRow(run, query, first, made.columns) : null;
+    if (row) {
+      await run.sink.columns(metadata(made.columns));
+      await run.sink.row(row);
+      return 1;
+    }
     return send(run, binder, made);
   });
   finish(run, count);
+}
+
+/** The one row of a SELECT of constants. */
+function constantRow(
+  run: Running,
+  query: Query,
+  { items, from, where, group, having, top }: Extract<Body, { k: 'select' }>,
+  columns: readonly QueryColumn[],
+): Value[] | null {
+  if (query.body.k !== 'select' || from || where || having || top || group.length > 0 || query.offset)
+    return null;
+  const row = items.map((item, i) => constant(item.e, columns[i]!.type, knownTo(run)));
+  return row.every((value) => value !== undefined) ? row : null;
 }
 
 function leftmost(body: Body): Extract<Body, { k: 'select' }> | null {

@@ -20,6 +20,7 @@ export class Transaction {
   doomed = false;
   isolation = 'READ COMMITTED';
   private descriptor = 0n;
+  private opening: Promise<void> | undefined;
   private readonly connection: () => Connection;
   private readonly ended: (committed: boolean) => void;
 
@@ -42,7 +43,9 @@ export class Transaction {
   async begin(sink: ResultSink): Promise<void> {
     if (this.doomed) throw errors.doomed();
     if (this.count === 0) {
-      await this.connection().script(`BEGIN ISOLATION LEVEL ${ISOLATION[this.isolation]}`);
+      // Not waited for: what follows queues up behind it, and the commit tells of its failure.
+      this.opening = this.connection().script(`BEGIN ISOLATION LEVEL ${ISOLATION[this.isolation]}`);
+      this.opening.catch(() => undefined);
       this.descriptor = descriptors++;
       sink.transaction('begin', this.descriptor);
     }
@@ -58,6 +61,7 @@ export class Transaction {
       return;
     }
     try {
+      await this.opening;
       await this.connection().script('COMMIT');
     } catch (error) {
       this.end(sink, 'rollback');
