@@ -18,7 +18,8 @@ const onSandbox = (name: string, testTimeout: number) => ({
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      // Property tests take seconds on a busy machine.
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000 } },
       onSandbox('sandbox', 30_000),
       onSandbox('integration', 60_000),
       {

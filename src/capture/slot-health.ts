@@ -10,6 +10,8 @@ export interface SlotHealth {
   readonly retainedBytes: number;
   /** Bytes of WAL behind the last acknowledged position; not all of them are published changes. */
   readonly lagBytes: number;
+  /** Everything that commits at or before it was acknowledged; null while nothing was. */
+  readonly confirmedLsn: string | null;
   /** Bytes that can still be written before the slot may be lost; null where max_slot_wal_keep_size sets no limit. */
   readonly safeBytes: number | null;
   /** Bytes of WAL that the source has ever written, as a counter: two of them give its rate. */
@@ -24,6 +26,7 @@ export async function readSlotHealth(client: ClientBase, slot: string): Promise<
       'walStatus', s.wal_status,
       'retainedBytes', coalesce(greatest(now.lsn - s.restart_lsn, 0), 0),
       'lagBytes', coalesce(greatest(now.lsn - s.confirmed_flush_lsn, 0), 0),
+      'confirmedLsn', s.confirmed_flush_lsn,
       'safeBytes', s.safe_wal_size,
       'writtenBytes', now.lsn - '0/0'::pg_lsn) AS health
     FROM pg_catalog.pg_replication_slots s

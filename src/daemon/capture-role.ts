@@ -2,15 +2,17 @@
 // Guarantees: runs until the signal or a permanent fault; a second one waits for the slot; what the warehouse lacks is never
 // acknowledged; what the queue loses is read again from the slot.
 import { describeTables } from '../capture/describe-tables.ts';
+import { readSlotHealth } from '../capture/slot-health.ts';
 import { withSource } from '../capture/source-client.ts';
 import { WalTail } from '../capture/stream.ts';
 import type { Watermark } from '../change/batch.ts';
-import { formatLsn, formatPosition, ORIGIN } from '../change/position.ts';
+import { formatLsn, formatPosition, ORIGIN, parseLsn } from '../change/position.ts';
 import type { Settings } from '../config/settings.ts';
 import { asWalbridgeError } from '../fault/fault.ts';
 import { retry } from '../fault/retry.ts';
 import { LaneFeed } from '../lanes/feed.ts';
 import { LaneQueue } from '../lanes/lane-queue.ts';
+import { assignEntities } from '../warehouse/assign-entities.ts';
 import { registerLanes } from '../warehouse/register-lanes.ts';
 import { readWatermarks } from '../warehouse/watermark.ts';
 import { BackfillIntake } from './backfill-intake.ts';
@@ -99,6 +101,16 @@ export async function runCapture(
               systemIdentifier: source.systemId,
               slot: settings.source.slot,
             });
+            const health = await withSource(sourceOf(settings), (client) =>
+              readSlotHealth(client, settings.source.slot),
+            );
+            const confirmed = health?.confirmedLsn ?? null;
+            await assignEntities(
+              warehouse,
+              settings.source.slot,
+              loaded.mappings,
+              confirmed === null ? 0n : parseLsn(confirmed),
+            );
           }
           return readWatermarks(warehouse);
         },

@@ -1,8 +1,8 @@
 // The daemon: starts the roles, follows the signals, ends with the first fault.
 // Guarantees: SIGTERM and SIGINT stop within the grace, without loss; SIGHUP takes new mappings only where they are valid.
 import type { Settings } from '../config/settings.ts';
-import { asWalbridgeError, type WalbridgeError } from '../fault/fault.ts';
-import { loadMappings } from './load-mappings.ts';
+import { asWalbridgeError, WalbridgeError } from '../fault/fault.ts';
+import { type LoadedMappings, loadMappings } from './load-mappings.ts';
 import { faultFields, type Logger } from './log.ts';
 import { type Role, type RunningRole, startRole } from './role.ts';
 
@@ -13,7 +13,7 @@ export async function runDaemon(
   log: Logger,
 ): Promise<WalbridgeError | null> {
   // Bad mappings end the start, not a thread.
-  await loadMappings(settings);
+  let loaded = await loadMappings(settings);
   let running: RunningRole[] = [];
   let reloading: Promise<void> | null = null;
   let isStopping = false;
@@ -47,7 +47,9 @@ export async function runDaemon(
   };
   const reload = async () => {
     try {
-      await loadMappings(settings);
+      const renewed = await loadMappings(settings);
+      refuseMoves(loaded, renewed);
+      loaded = renewed;
     } catch (error) {
       const fault = asWalbridgeError(error);
       log.error(faultFields(fault), `the mappings stay as they were: ${fault.what}`);
@@ -70,4 +72,19 @@ export async function runDaemon(
   } finally {
     process.off('SIGTERM', onStop).off('SIGINT', onStop).off('SIGHUP', onReload);
   }
+}
+
+/** An entity changes its lane only at a start, where capture sees whether its lanes are drained. Throws WB7005. */
+function refuseMoves(before: LoadedMappings, after: LoadedMappings): void {
+  const lanes = new Map(before.mappings.map(({ entity, lane }) => [entity, lane]));
+  const moved = after.mappings.filter(({ entity, lane }) => (lanes.get(entity) ?? lane) !== lane);
+  if (moved.length === 0) return;
+  const names = moved.map(({ entity, lane }) => `${entity} (${lanes.get(entity)} to ${lane})`).join(', ');
+  throw new WalbridgeError({
+    code: 'WB7005',
+    kind: 'permanent',
+    what: `The new mappings move entities to other lanes: ${names}.`,
+    safe: 'The daemon goes on with the mappings that it has.',
+    next: 'Stop walbridge when `walbridge status` shows nothing queued and no lag, then start it with the new lanes.',
+  });
 }

@@ -6,6 +6,7 @@ export const CONTROL_SCHEMA = 'walbridge';
 const names = {
   schemaHistory: 'schema_history',
   watermark: 'watermark',
+  entity: 'entity',
   batchLog: 'batch_log',
   quarantine: 'quarantine',
   anomaly: 'anomaly',

@@ -122,6 +122,19 @@ export const migrations: readonly Migration[] = [
 )`,
     ],
   },
+  {
+    version: 2,
+    description: 'The lane of each entity',
+    statements: [
+      `CREATE TABLE [walbridge].[entity] (
+  [slot] varchar(63) COLLATE Latin1_General_BIN2 NOT NULL,
+  [entity] nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL,
+  [lane] nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL,
+  [assigned_at] datetimeoffset(6) NOT NULL,
+  CONSTRAINT [PK_walbridge_entity] PRIMARY KEY CLUSTERED ([slot], [entity])
+)`,
+    ],
+  },
 ];
 
 /** What must stand before the first step can be recorded. CREATE SCHEMA has to be alone in its batch. */

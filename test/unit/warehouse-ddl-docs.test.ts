@@ -56,6 +56,7 @@ describe('docs/control-tables.md', () => {
       'audit',
       'backfill',
       'batch_log',
+      'entity',
       'quarantine',
       'schema_history',
       'watermark',
