@@ -13,7 +13,7 @@ import { Daemon, type Finished, type Role, runCommand } from './daemon.ts';
 import { createReadings, readingsMapping, readingsPair, readingsSchema } from './readings.ts';
 import { until } from './until.ts';
 
-export interface BridgeOptions {
+interface BridgeOptions {
   /** Unique on the sandbox's servers: of databases and the slot. */
   readonly name: string;
   readonly backend: 'redis' | 'postgres';
@@ -45,7 +45,7 @@ export interface Bridge {
   remove(): Promise<void>;
 }
 
-export interface Queue {
+interface Queue {
   /** Loses everything, as FLUSHALL does. */
   empty(): Promise<void>;
   /** Loses the batch that comes next, with others behind it; false where fewer than two wait. */

@@ -16,7 +16,7 @@ export interface TablePair {
   readonly expected?: string;
 }
 
-export interface Difference {
+interface Difference {
   readonly table: string;
   /** First 12 hex digits of the key's SHA-256. */
   readonly key: string;
@@ -24,7 +24,7 @@ export interface Difference {
   readonly what: 'missing' | 'surplus' | readonly string[];
 }
 
-export interface Comparison {
+interface Comparison {
   /** By source table. */
   readonly rows: Readonly<Record<string, { readonly source: number; readonly warehouse: number }>>;
   readonly differences: readonly Difference[];

@@ -10,13 +10,13 @@ const KEPT_LINES = 2_000;
 
 export type Role = 'all' | 'capture' | 'apply';
 
-export interface LogLine {
+interface LogLine {
   readonly level: number;
   readonly msg: string;
   readonly [field: string]: unknown;
 }
 
-export interface Exit {
+interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
@@ -127,11 +127,6 @@ export class Daemon {
     const state = this.#exit === null ? 'running' : `ended with ${this.#exit.code ?? this.#exit.signal}`;
     const lines = this.lines.slice(-15).map((line) => JSON.stringify(line).slice(0, 600));
     return [`${this.role} (${state}):`, ...lines, this.#stderr.slice(-2_000)].join('\n');
-  }
-
-  /** Memory in use, in bytes (Linux: /proc). */
-  get stderr(): string {
-    return this.#stderr;
   }
 }
 

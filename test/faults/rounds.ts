@@ -38,7 +38,7 @@ export interface RoundResult extends Verdict {
   readonly catchUpMs: number;
 }
 
-export interface RoundsOptions {
+interface RoundsOptions {
   readonly seed: number;
   readonly faults: readonly Fault[];
   /** Milliseconds of traffic in a round. */
