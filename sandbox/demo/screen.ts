@@ -67,6 +67,8 @@ function asTable({ seconds: time, lag, applied, entities }: Reading): string {
     head: ['entity', 'source rows', 'warehouse rows', 'lag', 'changes/s'],
     colAligns: ['left', 'right', 'right', 'right', 'right'],
     style: { head: ['cyan'], border: ['grey'] },
+    // No lines between rows.
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
   });
   for (const { name, sourceRows, warehouseRows, rate } of entities) {
     table.push([name, sourceRows, warehouseRows, seconds(lag), Math.round(rate)]);
