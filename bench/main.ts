@@ -153,7 +153,7 @@ try {
   await client.end();
 
   const report = {
-    command: `npm run bench${options.full ? ' -- --full' : ''}${options.queue === 'postgres' ? ' --queue postgres' : ''}`,
+    command: `npm run bench -- --backlog ${backlogChanges} --transaction ${transactionRows} --queue ${options.queue}`,
     engine: options.mssql === undefined ? 'the stand-in' : 'SQL Server',
     queue: options.queue,
     loadBefore,
