@@ -13,6 +13,7 @@ import { createSlot, decodeWithCapture, decodeWithLibrary, loadOnly } from './fl
 import { measureLatency } from './latency.ts';
 import { type Figure, printTable, writeSection } from './report.ts';
 import { startServerProcess } from './servers.ts';
+import { measureStages } from './stages.ts';
 import { startDaemon, walbridge } from './walbridge.ts';
 import { SEED_ROWS, TABLE, Workload, writeConfiguration } from './workload.ts';
 
@@ -85,7 +86,8 @@ try {
   await call('init');
 
   say(`backlog of ${count(backlogChanges)} changes`);
-  for (const slot of ['floor_library', 'floor_capture']) await createSlot(client, slot);
+  const slots = ['floor_library', 'floor_capture', 'stages'];
+  for (const slot of slots) await createSlot(client, slot);
   await workload.insert(SEED_ROWS);
   const changes = await workload.backlog(backlogChanges);
   const floorRows = Math.min(FLOOR_ROWS, changes);
@@ -97,15 +99,19 @@ try {
     "floor: decode, walbridge's capture",
     rate(await decodeWithCapture(source, 'floor_capture', floorRows)),
   );
-  for (const slot of ['floor_library', 'floor_capture']) {
-    await client.query('SELECT pg_drop_replication_slot($1)', [slot]);
-  }
   const floor = { connectionString: warehouse, rows: floorRows, rowsPerTransaction: 10_000 };
   const plainLoad = await loadOnly({ ...floor, packed: false });
   plain('floor: bulk load, UPDATE, INSERT with mssql', rate(plainLoad));
   const packedLoad = await loadOnly({ ...floor, packed: true });
   plain("floor: the same with walbridge's row packing", rate(packedLoad));
   const slower = Math.min(library.rowsPerSecond, plainLoad.rowsPerSecond);
+
+  say('stages');
+  const stages = await measureStages({ client, slot: 'stages', config, warehouse });
+  for (const { name, microsPerChange } of stages) {
+    plain(`CPU alone: ${name}`, `${microsPerChange.toFixed(1)} µs a change`);
+  }
+  for (const slot of slots) await client.query('SELECT pg_drop_replication_slot($1)', [slot]);
 
   say('end to end: backlog');
   const run = { main: options.daemon, config, warehouse };
