@@ -9,6 +9,7 @@ import { tableKey } from '../../src/warehouse/catalog.ts';
 import { openWarehouse } from '../../src/warehouse/connection.ts';
 import { controlTable } from '../../src/warehouse/control-tables.ts';
 import { checkWarehouse, initWarehouse } from '../../src/warehouse/init.ts';
+import { migrations } from '../../src/warehouse/migrations.ts';
 import { readMissingPermissions } from '../../src/warehouse/permissions.ts';
 import { readCatalog } from '../../src/warehouse/read-catalog.ts';
 import type { Warehouse } from '../../src/warehouse/session.ts';
@@ -91,7 +92,7 @@ describe('init', () => {
       `SELECT component, version FROM ${controlTable('schemaHistory')} ORDER BY component, version`,
     );
     expect(rows).toEqual([
-      { component: 'control', version: 1 },
+      ...migrations.map(({ version }) => ({ component: 'control', version })),
       { component: 'target:contacts', version: 1 },
     ]);
   });
