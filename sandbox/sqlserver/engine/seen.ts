@@ -11,12 +11,13 @@ export interface Seen {
 /** `nothing`: no row but NULLs was written. Undefined: written otherwise, or texts of no or of several kinds. */
 export type Sight = Seen | 'nothing' | undefined;
 
+const LEAP_DAY = '(?:[12]\\d(?:0[48]|[2468][048]|[13579][26])|(?:12|16|20|24|28)00)-02-29';
 const DAY =
   '[12]\\d{3}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]|1\\d|2[0-8]))';
 const CLOCK = '(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d{1,6})?';
 const PATTERNS: Readonly<Record<Seen['kind'], RegExp>> = {
   number: /^-?\d{1,38}(?:\.\d{1,38})?$/,
-  moment: new RegExp(`^${DAY}(?:[ T]${CLOCK}(?: ?\\+00:00)?)?$`),
+  moment: new RegExp(`^(?:${DAY}|${LEAP_DAY})(?:[ T]${CLOCK}(?: ?\\+00:00)?)?$`),
   time: new RegExp(`^${CLOCK}$`),
 };
 const KINDS = Object.keys(PATTERNS) as Seen['kind'][];
