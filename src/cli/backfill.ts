@@ -26,7 +26,6 @@ interface StartOptions {
 export function addBackfill(program: Command): void {
   const backfill = program
     .command('backfill')
-    .enablePositionalOptions()
     .description('write rows of the source into the warehouse while everything runs')
     .argument('[entities...]', 'entities, as the mappings name them')
     .option('--all', 'every entity', false)
@@ -37,7 +36,7 @@ export function addBackfill(program: Command): void {
     .option('--prune', 'also delete what the source has no more', false)
     .option('--truncate-first', 'empty the target table before', false)
     .option('--detach', 'do not wait for its end', false)
-    .option('--json', 'print JSON lines', false)
+    .option('--json', 'print JSON lines, also of list, show, pause, resume and cancel', false)
     .action((entities: string[], options: StartOptions, command: Command) =>
       withControl(command, async (control) => {
         const id = await control.request({ ...requestOf(options), entities });
@@ -48,20 +47,18 @@ export function addBackfill(program: Command): void {
   backfill
     .command('list')
     .description('all backfills, step by step')
-    .option('--json', 'print JSON lines', false)
-    .action(({ json }: { json: boolean }, command: Command) =>
-      withControl(command, async (control) => print(await control.list(), json)),
+    .action((_options: object, command: Command) =>
+      withControl(command, async (control) => print(await control.list(), isJson(command))),
     );
   backfill
     .command('show')
     .description('one backfill; an id may be shortened')
     .argument('<id>')
-    .option('--json', 'print JSON lines', false)
     .option('--follow', 'wait for its end', false)
-    .action((id: string, { json, follow: waits }: { json: boolean; follow: boolean }, command: Command) =>
+    .action((id: string, { follow: waits }: { follow: boolean }, command: Command) =>
       withControl(command, async (control) => {
         const steps = await control.show(id);
-        return waits ? follow(control, steps[0]?.id ?? id, json) : print(steps, json);
+        return waits ? follow(control, steps[0]?.id ?? id, isJson(command)) : print(steps, isJson(command));
       }),
     );
   for (const [action, description] of [
@@ -73,11 +70,15 @@ export function addBackfill(program: Command): void {
       .command(action)
       .description(description)
       .argument('<id>')
-      .option('--json', 'print JSON lines', false)
-      .action((id: string, { json }: { json: boolean }, command: Command) =>
-        withControl(command, async (control) => print(await control.steer(id, action), json)),
+      .action((id: string, _options: object, command: Command) =>
+        withControl(command, async (control) => print(await control.steer(id, action), isJson(command))),
       );
   }
+}
+
+/** An option of `backfill` itself, which takes it wherever it stands. */
+function isJson(command: Command): boolean {
+  return command.optsWithGlobals<{ json: boolean }>().json;
 }
 
 function withControl(command: Command, work: (control: BackfillControl) => Promise<number>): Promise<void> {

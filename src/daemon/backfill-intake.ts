@@ -6,17 +6,18 @@ import type { ChunkWindow, WindowResult } from '../capture/chunk-window.ts';
 import type { Position } from '../change/position.ts';
 import type { SourceChange, SourceTransaction } from '../change/source-change.ts';
 
-/** A chunk's end. `void`: the stream began anew, read the chunk again. */
-export type ChunkOutcome =
-  | {
-      readonly kind: 'handed';
-      readonly position: Position;
-      readonly written: number;
-      readonly yielded: number;
-      /** The intake's at that moment: a later one says that the position's meaning is gone. */
-      readonly generation: number;
-    }
-  | { readonly kind: 'void' | 'spoiled' };
+export interface HandedChunk {
+  readonly kind: 'handed';
+  /** Of the high watermark's transaction: the chunk is in the warehouse when the lane's watermark has passed it. */
+  readonly position: Position;
+  readonly written: number;
+  readonly yielded: number;
+  /** The intake's at that moment: with a later one the lane may pass the position without the chunk. */
+  readonly generation: number;
+}
+
+/** A chunk's end. `void`: the stream began anew; `spoiled`: nobody knows what changed. Read the chunk again. */
+export type ChunkOutcome = HandedChunk | { readonly kind: 'void' | 'spoiled' };
 
 /** A chunk between its watermarks. */
 export interface Bracket {

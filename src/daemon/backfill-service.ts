@@ -117,8 +117,10 @@ async function runStep(
     if (signal.aborted) return;
     const fault = asWalbridgeError(error);
     faults.report(`backfill of ${step.entity}`, fault);
-    await finishBackfill(warehouse, step, { code: fault.code, text: `${fault.what} ${fault.next}` }).catch(
-      (failure) => faults.report('backfills', asWalbridgeError(failure)),
+    const hint = step.options.where === null ? '' : ' The condition given with --where may be the cause.';
+    const text = `${fault.what}${hint} ${fault.next}`;
+    await finishBackfill(warehouse, step, { code: fault.code, text }).catch((failure) =>
+      faults.report('backfills', asWalbridgeError(failure)),
     );
   }
 }

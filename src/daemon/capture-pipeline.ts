@@ -193,6 +193,8 @@ export class CapturePipeline implements ChangeConsumer {
     const mapping = this.#options.mappings.find(({ entity }) => entity === bracket.entity);
     const writer = mapping === undefined ? undefined : this.#writers.get(mapping);
     if (lane === undefined || writer === undefined) return;
+    // Also where no row is left to write: the lane's watermark tells that the chunk is done.
+    lane.isTouched = true;
     let written = 0;
     for (const event of events) {
       written += 1;

@@ -60,7 +60,7 @@ export function steps(bridge: Bridge, id: string): Promise<BackfillStatus[]> {
 }
 
 /** Resolves with the steps once all are done. Throws where one has failed. */
-export async function done(bridge: Bridge, id: string, withinMs = 120_000): Promise<BackfillStatus[]> {
+export async function done(bridge: Bridge, id: string, withinMs = 75_000): Promise<BackfillStatus[]> {
   return withControl(bridge, async (control) => {
     for (const deadline = Date.now() + withinMs; ; await pause(200)) {
       if (bridge.fault !== null) throw bridge.fault;

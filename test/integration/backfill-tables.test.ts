@@ -1,0 +1,206 @@
+// Backfills over keys of every kind, with planted differences, with faults of their own, and steered by hand.
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { caughtUp, done, expectEqual, openQuarantine, request, steps, withControl } from './backfill-rig.ts';
+import { until } from './capture-recorder.ts';
+import { Bridge } from './types-bridge.ts';
+
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
+
+const tables = ['sparse', 'pair', 'ids', 'words', 'parts', 'wide', 'filtered'] as const;
+const ddl = `
+  CREATE TABLE sparse (id bigint PRIMARY KEY, v text);
+  CREATE TABLE pair (a int, b varchar(20) COLLATE "en-x-icu", v numeric(10,2), PRIMARY KEY (a, b));
+  CREATE TABLE ids (id uuid PRIMARY KEY, at timestamptz);
+  CREATE TABLE words (w varchar(40) COLLATE "en-x-icu" PRIMARY KEY, n int);
+  CREATE TABLE parts (id int, region varchar(10), v text, PRIMARY KEY (region, id)) PARTITION BY LIST (region);
+  CREATE TABLE parts_north PARTITION OF parts FOR VALUES IN ('north');
+  CREATE TABLE parts_rest PARTITION OF parts DEFAULT;
+  CREATE TABLE wide (id int PRIMARY KEY, n int, body text);
+  ALTER TABLE wide ALTER body SET STORAGE EXTERNAL;
+  CREATE TABLE filtered (id int PRIMARY KEY, kind varchar(10) NOT NULL);`;
+
+const pairs = [
+  { source: 'sparse', target: 'crm.sparse', key: ['id'] },
+  { source: 'pair', target: 'crm.pair', key: ['a', 'b'] },
+  { source: 'ids', target: 'crm.ids', key: ['id'] },
+  { source: 'words', target: 'crm.words', key: ['w'] },
+  { source: 'parts', target: 'crm.parts', key: ['region', 'id'] },
+  { source: 'wide', target: 'crm.wide', key: ['id'] },
+  { source: 'filtered', target: 'crm.filtered', key: ['id'], expected: "kind = 'kept'" },
+];
+const pairOf = (table: (typeof tables)[number]) => pairs.filter(({ source }) => source === table);
+
+let bridge: Bridge;
+
+beforeAll(async () => {
+  bridge = await Bridge.open({
+    ddl,
+    tables: tables.map((table) => ({ schema: 'public', table })),
+    edit: (table, mapping) => (table === 'filtered' ? `${mapping}\nfilter: kind == "kept"\n` : mapping),
+  });
+  await bridge.source.query(`
+    INSERT INTO sparse SELECT (i::bigint * i * i) * 1000003 - 9000000000, 'v' || i FROM generate_series(1, 700) i;
+    INSERT INTO pair SELECT i % 7 - 3, chr(97 + i % 26) || CASE WHEN i % 2 = 0 THEN upper(to_hex(i)) ELSE to_hex(i) END, i FROM generate_series(1, 500) i;
+    INSERT INTO ids SELECT md5(i::text)::uuid, now() FROM generate_series(1, 500) i;
+    INSERT INTO words SELECT unnest(ARRAY['a','A','ä','b','B','Z','z','a b','a-b','ab','é','e','E','ß','ss','_x','-y','10','9',' lead']), 1;
+    INSERT INTO words SELECT (ARRAY['k','K','ö','o','-'])[1 + i % 5] || to_hex(i * 7919), i FROM generate_series(1, 400) i;
+    INSERT INTO parts SELECT i, (ARRAY['north','south','east'])[1 + i % 3], 'p' || i FROM generate_series(1, 600) i;
+    INSERT INTO wide SELECT i, i, repeat(md5(i::text), 300) FROM generate_series(1, 300) i;
+    INSERT INTO filtered SELECT i, CASE WHEN i % 3 = 0 THEN 'kept' ELSE 'left' END FROM generate_series(1, 90) i`);
+  await bridge.source.query('SELECT pg_replication_slot_advance($1, pg_current_wal_insert_lsn())', [
+    bridge.settings.source.slot,
+  ]);
+  await bridge.start();
+});
+
+afterAll(() => bridge.close());
+
+test('keys of every kind, in chunks of three', async () => {
+  const found = await done(bridge, await request(bridge, { all: true, chunkRows: 37 }));
+  await expectEqual(bridge, pairs);
+  const rows = Object.fromEntries(found.map((step) => [step.entity, step.rowsRead]));
+  expect(rows).toEqual({ sparse: 700, pair: 500, ids: 500, words: 420, parts: 600, wide: 300, filtered: 90 });
+  expect(await openQuarantine(bridge)).toEqual([]);
+});
+
+test('prune deletes what the source has no more, within the range only', async () => {
+  await bridge.rows(`INSERT INTO crm.sparse (id, v) VALUES (-9000000001, 'x'), (5, 'x'), (9000000000, 'x');
+    INSERT INTO crm.pair (a, b, v) VALUES (-3, N'zz-extra', 1), (9, N'a', 1);
+    INSERT INTO crm.words (w, n) VALUES (N'not there', 1), (N'Ab', 2);
+    INSERT INTO crm.ids (id) VALUES ('00000000-0000-0000-0000-000000000001');
+    INSERT INTO crm.parts (id, region, v) VALUES (1000, N'north', N'x');
+    INSERT INTO crm.filtered (id, kind) VALUES (1, N'kept')`);
+  await done(
+    bridge,
+    await request(bridge, { entities: ['sparse'], fromKey: '0', toKey: '8000000000', prune: true }),
+  );
+  expect(await bridge.rows("SELECT id FROM crm.sparse WHERE v = N'x' ORDER BY id")).toEqual([
+    { id: '-9000000001' },
+    { id: '9000000000' },
+  ]);
+  const found = await done(bridge, await request(bridge, { all: true, prune: true, chunkRows: 50 }));
+  await expectEqual(bridge, pairs);
+  const pruned = found
+    .filter(({ kind }) => kind === 'prune')
+    .map(({ entity, rowsPruned }) => [entity, rowsPruned]);
+  expect(Object.fromEntries(pruned)).toMatchObject({
+    sparse: 2,
+    pair: 2,
+    words: 2,
+    ids: 1,
+    parts: 1,
+    wide: 0,
+  });
+});
+
+test('a condition and a range leave the rest alone; --truncate-first leaves nothing behind', async () => {
+  await bridge.rows(`UPDATE crm.sparse SET v = N'stale'; UPDATE crm.pair SET v = 0;
+    INSERT INTO crm.ids (id) VALUES ('00000000-0000-0000-0000-000000000002')`);
+  const id = await request(bridge, { entities: ['sparse'], where: "v LIKE 'v1%' -- only these" });
+  const [step] = await done(bridge, id);
+  const expected = Number(
+    (await bridge.source.query("SELECT count(*) FROM sparse WHERE v LIKE 'v1%'")).rows[0].count,
+  );
+  expect(step).toMatchObject({ rowsRead: expected, rowsWritten: expected });
+  expect(await bridge.rows("SELECT COUNT(*) AS n FROM crm.sparse WHERE v <> N'stale'")).toEqual([
+    { n: expected },
+  ]);
+  await done(bridge, await request(bridge, { entities: ['pair'], fromKey: '[-1, ""]', toKey: '[2, "c"]' }));
+  const inRange = `(a, b) >= (-1, '') AND (a, b) < (2, 'c')`;
+  const { rows } = await bridge.source.query(`SELECT count(*)::int AS n FROM pair WHERE ${inRange}`);
+  expect(await bridge.rows('SELECT COUNT(*) AS n FROM crm.pair WHERE v <> 0')).toEqual(rows);
+  const found = await done(
+    bridge,
+    await request(bridge, { entities: ['sparse', 'pair', 'ids'], truncateFirst: true }),
+  );
+  expect(found.map(({ kind }) => kind)).toEqual([
+    'truncate',
+    'backfill',
+    'truncate',
+    'backfill',
+    'truncate',
+    'backfill',
+  ]);
+  await expectEqual(bridge, pairs);
+});
+
+test('hot rows whose large values do not change are completed, also where their key moves behind the scan', async () => {
+  await bridge.rows('DELETE FROM crm.wide');
+  const url = bridge.settings.source.url;
+  const { Client } = (await import('pg')).default;
+  const writer = new Client({ connectionString: url });
+  await writer.connect();
+  let isStopped = false;
+  let writes = 0;
+  const writing = (async () => {
+    for (let round = 0; !isStopped; round += 1) {
+      await writer.query('UPDATE wide SET n = n + 1 WHERE id = ANY ($1)', [[1, 150, 151, 299]]);
+      // From ahead of the scan to behind it, without the large value.
+      await writer.query('UPDATE wide SET id = -id WHERE id = $1', [300 - round]);
+      await writer.query('DELETE FROM wide WHERE id = $1', [100 + round]);
+      writes += 3;
+    }
+  })();
+  const id = await request(bridge, { entities: ['wide'], chunkRows: 20 });
+  await done(bridge, id).finally(() => {
+    isStopped = true;
+  });
+  await writing;
+  await writer.end();
+  expect(writes).toBeGreaterThan(10);
+  await caughtUp(bridge);
+  // What moved after the end of the scan was complete by then; what moved before was read by its key.
+  await expectEqual(bridge, pairOf('wide'));
+  expect(await openQuarantine(bridge)).toEqual([]);
+});
+
+test('a transaction that is open across the watermarks wins, whatever it did before them', async () => {
+  const { Client } = (await import('pg')).default;
+  const writer = new Client({ connectionString: bridge.settings.source.url });
+  await writer.connect();
+  await writer.query(`BEGIN; UPDATE sparse SET v = 'late' WHERE v = 'v5'; DELETE FROM sparse WHERE v = 'v6'`);
+  await bridge.rows('DELETE FROM crm.sparse');
+  // Its session idles within the transaction: nobody waits for it.
+  await done(bridge, await request(bridge, { entities: ['sparse'] }));
+  await writer.query('COMMIT');
+  await writer.end();
+  await caughtUp(bridge);
+  await expectEqual(bridge, pairOf('sparse'));
+});
+
+test('pause, resume and cancel', async () => {
+  await bridge.rows('DELETE FROM crm.sparse');
+  const id = await request(bridge, { entities: ['sparse'], chunkRows: 5 });
+  await until('a chunk', async () => ((await steps(bridge, id))[0]?.chunksDone ?? 0) > 0, 60_000);
+  await withControl(bridge, (control) => control.steer(id.slice(0, 13), 'pause'));
+  const paused = (await steps(bridge, id))[0];
+  expect(paused?.state).toBe('paused');
+  // As long as three looks of the daemon at the table: nothing moves any more.
+  await pause(3000);
+  expect((await steps(bridge, id))[0]).toMatchObject({ state: 'paused', chunksDone: paused?.chunksDone });
+  await withControl(bridge, (control) => control.steer(id, 'resume'));
+  const [step] = await done(bridge, id);
+  const { rows } = await bridge.source.query<{ n: number }>('SELECT count(*)::int AS n FROM sparse');
+  expect(step?.rowsWritten).toBeGreaterThanOrEqual(rows[0]?.n ?? 0);
+  await expectEqual(bridge, pairOf('sparse'));
+  await expect(withControl(bridge, (control) => control.steer(id, 'cancel'))).rejects.toThrow('WB7026');
+  const other = await request(bridge, { entities: ['sparse'], chunkRows: 1 });
+  const [cancelled] = await withControl(bridge, (control) => control.steer(other, 'cancel'));
+  expect(cancelled?.state).toBe('cancelled');
+});
+
+test('a backfill that fails says why, and the stream goes on', async () => {
+  const id = await request(bridge, { entities: ['ids'], where: 'no_such_column = 1', prune: false });
+  await until('the failure', async () => (await steps(bridge, id))[0]?.state === 'failed', 60_000);
+  const [step] = await steps(bridge, id);
+  expect(step).toMatchObject({ state: 'failed', errorCode: 'WB2003' });
+  const writing = await request(bridge, {
+    entities: ['ids'],
+    where: "pg_notify(id::text, id::text) IS NULL OR nextval('s') > 0",
+  });
+  await until('the failure', async () => (await steps(bridge, writing))[0]?.state === 'failed', 60_000);
+  await bridge.source.query("INSERT INTO ids VALUES ('11111111-0000-0000-0000-000000000001', NULL)");
+  await caughtUp(bridge);
+  await expectEqual(bridge, pairOf('ids'));
+});
