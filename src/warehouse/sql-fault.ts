@@ -95,25 +95,19 @@ const echoes = new Set([266, 3609, 3621, 3902, 3903, 3930, 3998]);
 const permissionNumbers = new Set([229, 230, 262, 297, 300, 916, 1088, 2760, 15151, 15247]);
 const loginNumbers = new Set([18452, 18456, 18470, 18486, 18487, 18488, 40532]);
 
-const transientDriverCodes = new Set([
-  'ESOCKET',
-  'ECONNCLOSED',
-  'ECONNRESET',
-  'ECONNREFUSED',
-  'ETIMEOUT',
-  'ETIMEDOUT',
-  'EPIPE',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EINSTLOOKUP',
-  'ENOTOPEN',
-  'ENOTBEGUN',
-  'ECLOSE',
-  'EABORT',
-  'ECANCEL',
-  'EINVALIDSTATE',
+// Codes of tedious and mssql that no retry mends: wrong settings, wrong use. Every other unnumbered error is the connection's:
+// sockets, TLS and streams break in more ways than a list has, and a lane must not halt over one of them.
+const permanentDriverCodes = new Set([
+  'EARGS',
+  'EDRIVER',
+  'EDUPEPARAM',
+  'EENCRYPT',
+  'EFEDAUTH',
+  'EINJECT',
+  'EJSON',
+  'ELOGIN',
+  'EPARAM',
+  'EREQINPROG',
 ]);
 
 /** An error as mssql and tedious shape it. */
@@ -128,7 +122,7 @@ interface DriverError {
   readonly precedingErrors?: unknown;
 }
 
-/** Classifies what mssql or tedious threw. Anything else is of scope `structure`, without a number. */
+/** Classifies what mssql or tedious threw. A mistake in the code is of scope `structure`, without a number. */
 export function classifySqlError(error: unknown): SqlFault {
   const all = flatten(error);
   const numbered = all.filter((one) => typeof one.number === 'number' && one.number > 0);
@@ -138,7 +132,8 @@ export function classifySqlError(error: unknown): SqlFault {
     numbered[0];
   if (telling === undefined) {
     const driverCode = all.map(driverCodeOf).find((code) => code !== null) ?? null;
-    const scope = driverCode !== null && transientDriverCodes.has(driverCode) ? 'transient' : 'structure';
+    const isPermanent = all.some(isMistake) || (driverCode !== null && permanentDriverCodes.has(driverCode));
+    const scope = isPermanent ? 'structure' : 'transient';
     return { number: null, state: null, severity: null, driverCode, scope, names: [] };
   }
   const number = telling.number as number;
@@ -173,6 +168,15 @@ function flatten(error: unknown, depth = 0): DriverError[] {
     ...flatten(one.originalError, depth + 1),
     ...inner.flatMap((each) => flatten(each, depth + 1)),
   ];
+}
+
+function isMistake(error: DriverError): boolean {
+  return (
+    error instanceof TypeError ||
+    error instanceof RangeError ||
+    error instanceof ReferenceError ||
+    error instanceof SyntaxError
+  );
 }
 
 function driverCodeOf(error: DriverError): string | null {

@@ -40,6 +40,15 @@ describe('classification', () => {
     },
   );
 
+  it('takes what nobody numbered or named for a broken connection, but not a mistake in the code', () => {
+    expect(classifySqlError(new Error('Premature close')).scope).toBe('transient');
+    expect(classifySqlError(Object.assign(new Error('x'), { code: 'ERR_SSL_WRONG_VERSION' })).scope).toBe(
+      'transient',
+    );
+    expect(classifySqlError(new TypeError('x is undefined')).scope).toBe('structure');
+    expect(classifySqlError(Object.assign(new Error('x'), { code: 'EPARAM' })).scope).toBe('structure');
+  });
+
   it('takes ELOGIN without a number for a refused login', () => {
     const error = asWarehouseError(Object.assign(new Error('no'), { code: 'ELOGIN' }), 'The login');
     expect(error).toMatchObject({ code: 'WB6022', kind: 'permanent' });
