@@ -1,7 +1,6 @@
 // Where a running sandbox is to be found, as plain data that can go to another process, and what can be made there: fresh
 // databases for one demo or one test file each.
-import sql from 'mssql';
-import { createCrmDatabase, createDatabase } from './crm/crm.ts';
+import { createDatabase } from './crm/crm.ts';
 import { type PostgresAddress, postgresUrl } from './postgres.ts';
 
 export interface SandboxAddress {
@@ -12,9 +11,13 @@ export interface SandboxAddress {
   readonly redis: string | null;
 }
 
+/** A database with the CRM's empty tables that every sandbox holds from the start (stack.ts). */
+export const CRM_TEMPLATE = 'crm_template';
+
 /** @returns the connection string of a new CRM with empty tables */
-export function createCrm({ postgres }: SandboxAddress, name: string): Promise<string> {
-  return createCrmDatabase(postgres, name);
+export async function createCrm({ postgres }: SandboxAddress, name: string): Promise<string> {
+  await createDatabase(postgres, name, CRM_TEMPLATE);
+  return postgresUrl(postgres, name);
 }
 
 /** @returns the connection string of a new, empty PostgreSQL database, e.g. for BullMQ's PostgreSQL backend */
@@ -25,6 +28,8 @@ export async function createQueue({ postgres }: SandboxAddress, name: string): P
 
 /** @returns the connection string of a new, empty warehouse, for the `mssql` driver */
 export async function createWarehouse({ sqlServer }: SandboxAddress, name: string): Promise<string> {
+  // Half a second of processor time, which not every process that reads this module needs.
+  const { default: sql } = await import('mssql');
   const pool = await new sql.ConnectionPool(sqlServer).connect();
   try {
     await pool.request().batch(`CREATE DATABASE [${name.replaceAll(']', ']]')}]`);

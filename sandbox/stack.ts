@@ -1,10 +1,13 @@
 // The whole sandbox: PostgreSQL (CRM and queue), the stand-in for SQL Server on the same PostgreSQL, and Redis where there is one.
 // Everything ends with the process that started it, however that ends.
-import { createCrm, createQueue, createWarehouse, type SandboxAddress } from './address.ts';
-import { withClient } from './crm/crm.ts';
-import { type SeedOptions, seedCrm } from './crm/seed.ts';
-import { type PostgresServer, startPostgres } from './postgres.ts';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { CRM_TEMPLATE, createCrm, createQueue, createWarehouse, type SandboxAddress } from './address.ts';
+import { createCrmDatabase, withClient } from './crm/crm.ts';
+import type { SeedOptions } from './crm/seed.ts';
+import { type ClusterContent, type PostgresServer, startPostgres } from './postgres.ts';
 import { type RedisServer, startRedis } from './redis.ts';
+import { prepareTemplate, TEMPLATE } from './sqlserver/engine/template.ts';
 
 export interface ServerOptions {
   /** Start Redis too, where it is installed; 'install': also install it if that is possible. */
@@ -17,6 +20,8 @@ export interface SandboxServers {
   readonly address: SandboxAddress;
   readonly postgres: PostgresServer;
   readonly redis: RedisServer | { readonly missing: string };
+  /** `createWarehouse` of address.ts, without a login at the stand-in. */
+  createWarehouse(name: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -27,11 +32,23 @@ export interface Sandbox extends SandboxServers {
   readonly warehouse: string;
 }
 
+/** What every sandbox database is copied from. */
+const content: ClusterContent = {
+  name: 'sandbox',
+  version: createHash('sha256')
+    .update(TEMPLATE)
+    .update(readFileSync(new URL('./crm/schema.sql', import.meta.url)))
+    .digest('hex'),
+  fill: async (server) => {
+    await Promise.all([prepareTemplate(server), createCrmDatabase(server, CRM_TEMPLATE)]);
+  },
+};
+
 /** Servers without any database of ours: `createCrm`, `createQueue` and `createWarehouse` of address.ts make them. */
 export async function startServers(options: ServerOptions = {}): Promise<SandboxServers> {
   // The stand-in's modules load while the servers start.
   const [postgres, redis, standInModule] = await Promise.all([
-    startPostgres(),
+    startPostgres({ content }),
     options.redis
       ? startRedis({ install: options.redis === 'install' })
       : { missing: 'Redis was not asked for.' },
@@ -47,6 +64,7 @@ export async function startServers(options: ServerOptions = {}): Promise<Sandbox
     address,
     postgres,
     redis,
+    createWarehouse: (name) => standIn?.createDatabase(name) ?? createWarehouse(address, name),
     stop: async () => {
       await standIn?.stop();
       await Promise.all([postgres.stop(), 'stop' in redis && redis.stop()]);
@@ -57,14 +75,14 @@ export async function startServers(options: ServerOptions = {}): Promise<Sandbox
 export async function startSandbox(
   options: ServerOptions & { readonly seed?: SeedOptions } = {},
 ): Promise<Sandbox> {
-  const servers = await startServers(options);
+  const [servers, { seedCrm }] = await Promise.all([startServers(options), import('./crm/seed.ts')]);
   const [crm, queue, warehouse] = await Promise.all([
     createCrm(servers.address, 'crm').then(async (connectionString) => {
       await withClient(connectionString, (client) => seedCrm(client, options.seed));
       return connectionString;
     }),
     createQueue(servers.address, 'queue'),
-    createWarehouse(servers.address, 'warehouse'),
+    servers.createWarehouse('warehouse'),
   ]);
   return { ...servers, crm, queue, warehouse };
 }

@@ -24,6 +24,8 @@ export interface SqlServer {
   readonly password: string;
   /** For `mssql` and every client that reads ADO.NET connection strings; without a Database. */
   readonly connectionString: string;
+  /** As CREATE DATABASE, without a login. @returns its connection string */
+  createDatabase(name: string): Promise<string>;
   /** Cuts every open connection, as a network that breaks; new ones are served. For fault tests. */
   dropConnections(): void;
   /** While true, every new connection is cut at once. For fault tests. */
@@ -36,11 +38,16 @@ export async function startSqlServer(options: SqlServerOptions): Promise<SqlServ
   const password = options.password ?? `Sa1-${randomBytes(12).toString('hex')}`;
   const engine = await createEngine({ postgres: options.postgres, login: { user, password } });
   const listener = await listen(engine, options.port);
+  const connectionString = `Server=127.0.0.1,${listener.port};User Id=${user};Password=${password};Encrypt=true;TrustServerCertificate=true`;
   return {
     port: listener.port,
     user,
     password,
-    connectionString: `Server=127.0.0.1,${listener.port};User Id=${user};Password=${password};Encrypt=true;TrustServerCertificate=true`,
+    connectionString,
+    createDatabase: async (name) => {
+      await engine.createDatabase(name);
+      return `${connectionString};Database=${name}`;
+    },
     dropConnections: listener.dropConnections,
     refuseConnections: listener.refuseConnections,
     stop: async () => {

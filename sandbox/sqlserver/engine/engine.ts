@@ -1,16 +1,13 @@
 // The engine: logs sessions in and makes databases. Each is a PostgreSQL database copied from a template that carries
 // SQL Server's collations, functions and catalog views, so that making one takes a tenth of a second.
-import { createHash } from 'node:crypto';
 import type { SqlEngine, SqlMessage, SqlSession } from '../session.ts';
-import { DATES } from './catalog-dates.ts';
-import { FUNCTIONS } from './catalog-functions.ts';
-import { VIEWS } from './catalog-views.ts';
 import { type Address, Connection } from './connection.ts';
 import { SqlError } from './errors.ts';
 import { quote } from './scope.ts';
 import { Session } from './sql-session.ts';
 import { type Databases, State } from './state.ts';
 import { TableCache } from './tables.ts';
+import { prepareTemplate, TEMPLATE } from './template.ts';
 
 export interface EngineOptions {
   readonly postgres: Address;
@@ -19,6 +16,8 @@ export interface EngineOptions {
 }
 
 export interface Engine extends SqlEngine {
+  /** As CREATE DATABASE. */
+  createDatabase(name: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -32,16 +31,11 @@ class LoginRefused extends Error {
 }
 
 const PREFIX = 'mssql_';
-const CATALOG = FUNCTIONS + DATES + VIEWS;
-const TEMPLATE = `mssql_template_${createHash('md5').update(CATALOG).digest('hex').slice(0, 12)}`;
 
 export async function createEngine(options: EngineOptions): Promise<Engine> {
+  await prepareTemplate(options.postgres);
   const admin = new Connection(options.postgres, 'postgres');
   await admin.open();
-  await prepareTemplate(admin, options.postgres).catch(async (error: unknown) => {
-    await admin.close();
-    throw error;
-  });
   const caches = new Map<string, TableCache>();
   const sessions = new Set<SqlSession>();
 
@@ -70,6 +64,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   if ((await find('master')) === undefined) await databases.create('master');
 
   return {
+    createDatabase: databases.create,
     async open(login) {
       const isKnown =
         login.user.toLowerCase() === options.login.user.toLowerCase() &&
@@ -103,28 +98,4 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       await admin.close();
     },
   };
-}
-
-/** Made once for a version of the catalog; another process may be at it. */
-async function prepareTemplate(admin: Connection, postgres: Address): Promise<void> {
-  await admin.script(`SELECT pg_advisory_lock(hashtext('${TEMPLATE}'))`);
-  try {
-    const [there] = await admin.rows('SELECT 1 FROM pg_database WHERE datname = $1', [TEMPLATE]);
-    if (there) return;
-    const half = `${TEMPLATE}_half`;
-    await admin.script(`DROP DATABASE IF EXISTS ${half}`);
-    await admin.script(
-      `CREATE DATABASE ${half} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LC_COLLATE 'C' LC_CTYPE 'C'`,
-    );
-    const connection = new Connection(postgres, half);
-    await connection.open();
-    try {
-      await connection.script(CATALOG);
-    } finally {
-      await connection.close();
-    }
-    await admin.script(`ALTER DATABASE ${half} RENAME TO ${TEMPLATE}`);
-  } finally {
-    await admin.script(`SELECT pg_advisory_unlock(hashtext('${TEMPLATE}'))`);
-  }
 }
