@@ -4,7 +4,7 @@ import { userInfo } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
-import { BackfillControl, type BackfillRequest, type BackfillStatus } from '../daemon/backfill-control.ts';
+import type { BackfillControl, BackfillRequest, BackfillStatus } from '../daemon/backfill-control.ts';
 import { BackfillProgress, isOver } from './backfill-progress.ts';
 import { exitCodes, type GlobalOptions, runCommand, settingsOf } from './context.ts';
 
@@ -84,6 +84,7 @@ function isJson(command: Command): boolean {
 function withControl(command: Command, work: (control: BackfillControl) => Promise<number>): Promise<void> {
   return runCommand(async () => {
     const settings = settingsOf(command.optsWithGlobals<GlobalOptions>());
+    const { BackfillControl } = await import('../daemon/backfill-control.ts');
     const control = await BackfillControl.open(settings, userInfo().username);
     try {
       return await work(control);

@@ -1,6 +1,5 @@
 // `walbridge check`: holds configuration, mappings, source and warehouse against each other.
 import type { Command } from 'commander';
-import { checkAll } from '../daemon/check.ts';
 import { exitCodes, type GlobalOptions, quietLog, runCommand, settingsOf } from './context.ts';
 import { countFindings, hasErrors, printFindings } from './findings.ts';
 
@@ -12,6 +11,7 @@ export function addCheck(program: Command): void {
     .action(({ json }: { json: boolean }, command: Command) =>
       runCommand(async () => {
         const settings = settingsOf(command.optsWithGlobals<GlobalOptions>());
+        const { checkAll } = await import('../daemon/check.ts');
         const findings = await checkAll(settings, quietLog(settings, 'check'));
         if (json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
         else {

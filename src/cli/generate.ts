@@ -4,7 +4,6 @@ import { dirname, join, relative } from 'node:path';
 import type { Command } from 'commander';
 import { describeTables, listTables } from '../capture/describe-tables.ts';
 import { withSource } from '../capture/source-client.ts';
-import { sourceOf } from '../daemon/connections.ts';
 import { WalbridgeError } from '../fault/fault.ts';
 import { generateMapping } from '../mapping/generate.ts';
 import { nearestName } from '../text/nearest-name.ts';
@@ -34,6 +33,7 @@ export function addGenerate(program: Command): void {
 
 async function generate(options: GenerateOptions, global: GlobalOptions): Promise<number> {
   const settings = settingsOf(global);
+  const { sourceOf } = await import('../daemon/connections.ts');
   const wanted = options.table.map(tableName);
   const { described, known } = await withSource(sourceOf(settings), async (client) => ({
     described: await describeTables(client, wanted),

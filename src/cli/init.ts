@@ -1,7 +1,6 @@
 // `walbridge init`: prepares warehouse, queue and source.
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { initialise } from '../daemon/init.ts';
 import { exitCodes, type GlobalOptions, quietLog, runCommand, settingsOf } from './context.ts';
 import { countFindings, hasErrors, printFindings } from './findings.ts';
 
@@ -13,6 +12,7 @@ export function addInit(program: Command): void {
     .action(({ dryRun }: { dryRun: boolean }, command: Command) =>
       runCommand(async () => {
         const settings = settingsOf(command.optsWithGlobals<GlobalOptions>());
+        const { initialise } = await import('../daemon/init.ts');
         const result = await initialise(settings, dryRun, userInfo().username, quietLog(settings, 'init'));
         for (const { on, sql } of result.statements) process.stdout.write(`-- ${on}\n${sql};\n`);
         printFindings(result.findings);

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// The command line: one file a command; this one only puts them together.
+// The command line: one file a command; this one only puts them together. Commands load what they need when they run: the
+// daemon's supervisor, which lives as long as it does, should not hold the drivers that its roles have.
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addBackfill } from './backfill.ts';

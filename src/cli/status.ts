@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import Table from 'cli-table3';
 import type { Command } from 'commander';
-import { readStatus, type Status } from '../daemon/status.ts';
+import type { Status } from '../daemon/status.ts';
 import { exitCodes, type GlobalOptions, quietLog, runCommand, settingsOf } from './context.ts';
 
 const WATCH_MS = 2000;
@@ -17,6 +17,7 @@ export function addStatus(program: Command): void {
       runCommand(async () => {
         const settings = settingsOf(command.optsWithGlobals<GlobalOptions>());
         const log = quietLog(settings, 'status');
+        const { readStatus } = await import('../daemon/status.ts');
         for (;;) {
           const status = await readStatus(settings, log);
           process.stdout.write(

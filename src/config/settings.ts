@@ -49,7 +49,7 @@ const lane = z.strictObject({
   maxBatchRows: positive.default(10_000),
   maxBatchBytes: positive.default(4 * MEBIBYTE),
   /** A source transaction with more changes or payload bytes than this in one lane becomes visible in parts. */
-  maxTransactionRows: positive.default(50_000),
+  maxTransactionRows: positive.default(20_000),
   maxTransactionBytes: positive.default(32 * MEBIBYTE),
   /** Payload bytes that may wait in a lane's queue before the WAL is read no further. */
   maxQueuedBytes: positive.default(32 * MEBIBYTE),
