@@ -19,6 +19,9 @@ export function isOver(steps: readonly BackfillStatus[]): boolean {
   );
 }
 
+/** Of the usual entities with their step. */
+const NAME_WIDTH = 29;
+
 export class BackfillProgress {
   readonly #out: NodeJS.WriteStream;
   readonly #bars: MultiBar | null;
@@ -32,8 +35,12 @@ export class BackfillProgress {
       : new MultiBar(
           {
             stream: out,
-            format: '{step} |{bar}| {value}/{total} rows  {rate} rows/s  ETA {left}  {state}',
-            hideCursor: true,
+            format: '{step} {bar} {value}/{total} {rate}/s ETA {left} {state}',
+            barsize: 20,
+            // Ctrl-C ends the process as ever: nothing of the terminal's state is changed, so nothing need be restored.
+            gracefulExit: false,
+            hideCursor: false,
+            linewrap: true,
           },
           Presets.shades_classic,
         );
@@ -68,10 +75,10 @@ export class BackfillProgress {
     const rate = seconds > 0 ? Math.round((rows - shown.from) / seconds) : 0;
     shown.bar.setTotal(total);
     shown.bar.update(isDone ? total : rows, {
-      step: name.padEnd(32),
+      step: name.padEnd(NAME_WIDTH),
       rate,
       left: isDone ? '-' : rate > 0 ? `${Math.ceil((total - rows) / rate)} s` : '?',
-      state: step.error === null ? step.state : `${step.state}: ${step.errorCode} ${step.error}`,
+      state: step.errorCode === null ? step.state : `${step.state} ${step.errorCode}`,
     });
   }
 

@@ -115,12 +115,14 @@ function requestOf(options: StartOptions): Omit<BackfillRequest, 'entities'> {
 
 /** Until the end of every step, or until Ctrl-C, which ends the looking only. */
 async function follow(control: BackfillControl, id: string, json: boolean): Promise<number> {
-  const progress = new BackfillProgress(process.stdout, json || !process.stdout.isTTY);
+  const asLines = json || !process.stdout.isTTY;
+  const progress = new BackfillProgress(process.stdout, asLines);
   for (;;) {
     const steps = await control.show(id);
     progress.show(steps, Date.now());
     if (isOver(steps)) {
       progress.end();
+      if (!asLines) print(steps, false);
       const isDone = steps.every(({ state }) => state === 'done');
       return isDone ? exitCodes.done : exitCodes.failed;
     }

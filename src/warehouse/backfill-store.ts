@@ -103,7 +103,7 @@ VALUES (@id, @entity, @range, @lane, @kind, 'queued', @options, @from, @to, 0, 0
   });
 }
 
-/** By the time they were asked for. `id` null: all of the last days, those that are not over first or last alike. */
+/** Steps by the time they were asked for: of one backfill, in some states, or all. */
 export async function readBackfills(
   session: SqlSession,
   which: { readonly id: string } | { readonly states: readonly BackfillState[] } | 'all',

@@ -169,6 +169,32 @@ test('a transaction that is open across the watermarks wins, whatever it did bef
   await expectEqual(bridge, pairOf('sparse'));
 });
 
+test('it waits for a transaction that may be in the midst of its commit, and says so', async () => {
+  const { Client } = (await import('pg')).default;
+  const writer = new Client({ connectionString: bridge.settings.source.url });
+  await writer.connect();
+  const writing = writer.query(
+    `BEGIN; UPDATE sparse SET v = 'slow' WHERE v = 'v7'; SELECT pg_sleep(4); COMMIT`,
+  );
+  await until('the writer', async () => {
+    const locks = await bridge.source.query(
+      "SELECT FROM pg_locks WHERE relation = 'sparse'::regclass AND mode = 'RowExclusiveLock'",
+    );
+    return locks.rowCount;
+  });
+  const id = await request(bridge, { entities: ['sparse'] });
+  const waiting = await until('the reason', async () => {
+    const [step] = await steps(bridge, id);
+    return step?.errorCode === null ? null : step;
+  });
+  expect(waiting).toMatchObject({ state: 'running', errorCode: 'WB7020', chunksDone: 0 });
+  await writing;
+  expect((await done(bridge, id))[0]).toMatchObject({ errorCode: null });
+  await writer.end();
+  await caughtUp(bridge);
+  await expectEqual(bridge, pairOf('sparse'));
+});
+
 test('pause, resume and cancel', async () => {
   await bridge.rows('DELETE FROM crm.sparse');
   const id = await request(bridge, { entities: ['sparse'], chunkRows: 5 });
