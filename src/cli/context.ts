@@ -45,5 +45,5 @@ export async function runCommand(work: () => Promise<number>): Promise<void> {
 
 export function exitCodeOf(fault: WalbridgeError): number {
   if (fault.kind === 'transient') return exitCodes.unavailable;
-  return /^WB(1|3|4|70)/.test(fault.code) && fault.code !== 'WB7000' ? exitCodes.badInput : exitCodes.failed;
+  return /^WB(1|3|4|700[12])/.test(fault.code) ? exitCodes.badInput : exitCodes.failed;
 }

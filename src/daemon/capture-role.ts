@@ -114,7 +114,8 @@ export async function runCapture(
           }
           return readWatermarks(warehouse);
         },
-        { ...waiting, onRetry: onRetry('warehouse') },
+        // Not beyond the tail's end, which may come in the midst of it.
+        { ...waiting, signal: ended, onRetry: onRetry('warehouse') },
       );
 
     const backfills = new BackfillIntake();

@@ -27,4 +27,5 @@ try {
     parentPort?.postMessage({ fault: { code, kind, what, safe, next } } satisfies RoleFault);
   }
 }
-parentPort?.close();
+// Whatever is still open: the thread ends with its role.
+process.exit();
