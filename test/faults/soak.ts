@@ -3,6 +3,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CRM_TEMPLATE } from '../../sandbox/address.ts';
+import { createCrmDatabase } from '../../sandbox/crm/crm.ts';
 import { createRandom } from '../../sandbox/crm/random.ts';
 import { startPostgres } from '../../sandbox/postgres.ts';
 import { startServers } from '../../sandbox/stack.ts';
@@ -78,6 +80,7 @@ const dataFolder = mkdtempSync(join(tmpdir(), 'walbridge-soak-'));
 await build();
 const servers = await startServers({ redis: 'install' });
 let source = await startPostgres({ dataFolder, settings: sourceSettings });
+await createCrmDatabase(source, CRM_TEMPLATE);
 const { host, port, user, password } = source;
 const startedAt = performance.now();
 let isRed = true;
