@@ -45,5 +45,7 @@ export async function runCommand(work: () => Promise<number>): Promise<void> {
 
 export function exitCodeOf(fault: WalbridgeError): number {
   if (fault.kind === 'transient') return exitCodes.unavailable;
-  return /^WB(1|3|4|700[12])/.test(fault.code) ? exitCodes.badInput : exitCodes.failed;
+  // A role that ended and a source that sends too little are no input of the command's.
+  const isInput = /^WB(1|3|4|70)/.test(fault.code) && fault.code !== 'WB7000' && fault.code !== 'WB7003';
+  return isInput ? exitCodes.badInput : exitCodes.failed;
 }

@@ -11,6 +11,7 @@ import { refuseLossySource } from './source-guard.ts';
 const { role, settings } = workerData as RoleData;
 const log = createLog(settings.log, role);
 const stopping = new AbortController();
+let exitCode = 0;
 parentPort?.once('message', () => stopping.abort());
 
 try {
@@ -24,8 +25,9 @@ try {
     const cause = fault.code === 'WB9000' && error instanceof Error ? error.stack : undefined;
     log.fatal({ ...faultFields(fault), cause }, fault.what);
     const { code, kind, what, safe, next } = fault;
+    exitCode = 1;
     parentPort?.postMessage({ fault: { code, kind, what, safe, next } } satisfies RoleFault);
   }
 }
 // Whatever is still open: the thread ends with its role.
-process.exit();
+process.exit(exitCode);
