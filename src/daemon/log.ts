@@ -12,11 +12,11 @@ export function faultFields(fault: WalbridgeError): object {
 }
 
 export function createLog(settings: Settings['log'], role: string): Logger {
-  return pino({
-    level: settings.level,
-    base: { role, pid: process.pid },
-    timestamp: pino.stdTimeFunctions.isoTime,
-  });
+  return pino(
+    { level: settings.level, base: { role, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime },
+    // At once: a thread that ends would take what it has not yet written with it, the reason of its end first of all.
+    pino.destination({ fd: 1, sync: true }),
+  );
 }
 
 /** Logs a recurring fault when it begins or changes, then at most once in `everyMs`: a server that is away for an hour is one story. */
