@@ -1,7 +1,5 @@
 // Reads the folders of schemas and mappings and compiles them together.
 // Guarantees: every finding of every file at once; with an error among them nothing is used.
-import { readdir, readFile } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
 import { formatFinding } from '../canonical/finding.ts';
 import { EventReaders } from '../canonical/record-reader.ts';
 import { buildRegistry, type SchemaRegistry } from '../canonical/registry.ts';
@@ -11,6 +9,7 @@ import { WalbridgeError } from '../fault/fault.ts';
 import { type MappingFile, parseMappings } from '../mapping/compile.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import { formatMappingFinding } from '../mapping/finding.ts';
+import { readTextFolder } from '../text/text-folder.ts';
 
 export interface LoadedMappings {
   readonly registry: SchemaRegistry;
@@ -67,17 +66,7 @@ export function eventReaders({ registry, mappings }: LoadedMappings): EventReade
 
 async function readMappingFolder(folder: string): Promise<MappingFile[]> {
   try {
-    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-    const paths = entries
-      .filter((entry) => entry.isFile() && /\.ya?ml$/.test(entry.name))
-      .map((entry) => join(entry.parentPath, entry.name))
-      .sort();
-    return await Promise.all(
-      paths.map(async (path) => ({
-        path: relative(folder, path).split(sep).join('/'),
-        text: await readFile(path, 'utf8'),
-      })),
-    );
+    return await readTextFolder(folder, /\.ya?ml$/);
   } catch (error) {
     throw new WalbridgeError(
       {
