@@ -3,8 +3,8 @@
 
 import { match, unreferenced } from './apply-match.ts';
 import type { ForeignKeyFacts } from './catalog.ts';
-import { quoteName } from './identifier.ts';
-import type { Staging } from './staging.ts';
+import { isSameName, quoteName } from './identifier.ts';
+import type { PlannedColumn, Staging } from './staging.ts';
 
 /** The variables that count a target's rows. */
 export function counters(number: number) {
@@ -72,15 +72,22 @@ export class TableDml {
   }
 
   update(): string[] {
-    const { plan, name, upserts } = this.staging;
-    if (upserts === 0) return [];
-    const sets = plan.columns
-      .filter((column) => column.origin === null)
-      .map((column) => `${column.name} = ${column.toTarget(`s.${column.staged}`)}`);
+    if (this.staging.upserts === 0) return [];
+    const sets = this.#sets(() => true);
     for (const [column, value] of metadataValues(this.staging)) sets.push(`${column} = ${value}`);
-    const from = `FROM ${plan.table} AS t JOIN ${name} AS s ON ${match(plan, 't', 's')} WHERE s.o > 0`;
-    if (sets.length === 0) return [`SELECT ${this.#counters.updated} = COUNT(*) ${from};`];
-    return this.#counted(`UPDATE t SET ${sets.join(', ')} ${from};`, 'updated');
+    if (sets.length === 0) return [`SELECT ${this.#counters.updated} = COUNT(*) ${this.#existing};`];
+    return this.#counted(`UPDATE t SET ${sets.join(', ')} ${this.#existing};`, 'updated');
+  }
+
+  /**
+   * Gives the existing rows all new values but those that may refer to rows of this table which are yet to be inserted, so
+   * that a new row can take a unique value that one of them gives up. `referring`: columns of the table's foreign keys on itself.
+   */
+  updateAllBut(referring: readonly string[]): string[] {
+    if (this.staging.upserts === 0) return [];
+    const quoted = referring.map(quoteName);
+    const sets = this.#sets(({ name }) => !quoted.some((column) => isSameName(column, name)));
+    return sets.length === 0 ? [] : [`UPDATE t SET ${sets.join(', ')} ${this.#existing};`];
   }
 
   /** The rows just inserted are updated once more, with the same values, and not counted again. */
@@ -139,6 +146,18 @@ export class TableDml {
       `SET ${updated} = ${updated} + ${count};`,
       `SET ${inserted} = ${inserted} - ${count};`,
     ];
+  }
+
+  #sets(chosen: (column: PlannedColumn) => boolean): string[] {
+    return this.staging.plan.columns
+      .filter((column) => column.origin === null && chosen(column))
+      .map((column) => `${column.name} = ${column.toTarget(`s.${column.staged}`)}`);
+  }
+
+  /** The target's rows `t` that have an upsert `s`. */
+  get #existing(): string {
+    const { plan, name } = this.staging;
+    return `FROM ${plan.table} AS t JOIN ${name} AS s ON ${match(plan, 't', 's')} WHERE s.o > 0`;
   }
 
   /** A row that the server numbers would come back with another number. */

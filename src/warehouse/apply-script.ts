@@ -41,9 +41,10 @@ export function applyScript(
       // Children without upserts here have either let go of the row already or are wrong: the foreign key says so.
       referencesTo(staging.plan.target, foreignKeys).filter((key) => written.has(tableKey(key.from))),
     ),
-    selfReferring: foreignKeys.some(
-      (key) => !key.disabled && isSelf(key) && tableKey(key.from) === tableKey(staging.plan.target),
-    ),
+    /** Columns that refer to the table itself. */
+    referring: foreignKeys
+      .filter((key) => !key.disabled && isSelf(key) && tableKey(key.from) === tableKey(staging.plan.target))
+      .flatMap((key) => key.columns),
   }));
   const downwards = parentsFirst(tables, foreignKeys);
   const upwards = [...downwards].reverse();
@@ -53,10 +54,12 @@ export function applyScript(
     if (plan === 'reinsert') lines.push(...dml.takeOut(references));
     lines.push(...dml.delete());
   }
-  for (const { dml, selfReferring } of downwards) {
+  for (const { dml, referring } of downwards) {
     // An update may refer to a new row of its own table. Else an insert may take a unique value that an update gives up.
-    if (selfReferring) lines.push(...dml.insert(), ...dml.updateAfterInsert());
-    else lines.push(...dml.update(), ...dml.insert());
+    if (referring.length > 0) {
+      if (plan === 'reinsert') lines.push(...dml.updateAllBut(referring));
+      lines.push(...dml.insert(), ...dml.updateAfterInsert());
+    } else lines.push(...dml.update(), ...dml.insert());
     if (plan === 'reinsert') lines.push(...dml.restore());
   }
   for (const { dml } of upwards) lines.push(...dml.deleteRest());

@@ -90,6 +90,25 @@ describe('apply under constraints', () => {
     expect(await lane.quarantine()).toEqual([]);
   });
 
+  it('passes a unique value of a row that others refer to on to a new row', async () => {
+    await lane.apply([
+      { update: 'people', row: person(4, 'f') },
+      { insert: 'people', row: person(8, 'c', 4) },
+      { update: 'people', row: person(5, 'g', 8) },
+    ]);
+    await lane.apply([
+      { delete: 'people', key: { id: 8 } },
+      { update: 'people', row: person(4, 'c') },
+      { update: 'people', row: person(5, 'd') },
+    ]);
+    expect(await lane.quarantine()).toEqual([]);
+    expect(await storedPeople()).toEqual([
+      { id: '3', boss: '4', email: 'e' },
+      { id: '4', boss: null, email: 'c' },
+      { id: '5', boss: null, email: 'd' },
+    ]);
+  });
+
   it('moves a referenced key that keeps its unique value, and other columns of its children', async () => {
     await lane.apply([{ insert: 'people', row: person(6, 'six', 3) }]);
     await lane.warehouse.batch("UPDATE dbo.people SET legacy = N'child' WHERE id = 6");
