@@ -23,9 +23,12 @@ const types: Readonly<Record<string, FieldType>> = {
   bytea: { kind: 'bytes' },
 };
 
-/** `column` names an enum's Avro type where its labels are Avro names; else an enum becomes a string. */
-export function fieldTypeFor(type: BaseType, column: string): FieldType {
-  if (type.kind === 'enum') return enumType(type.enumLabels, column);
+/**
+ * `column` names an enum's Avro type where its labels are Avro names; else an enum becomes a string. The name is new in
+ * `taken`: no two types of a record may share one, nor the record's own.
+ */
+export function fieldTypeFor(type: BaseType, column: string, taken = new Set<string>()): FieldType {
+  if (type.kind === 'enum') return enumType(type.enumLabels, column, taken);
   if (type.kind !== 'base') return { kind: 'string' };
   if (type.name === 'numeric') return decimalType(type.numeric);
   return types[type.name] ?? { kind: 'string' };
@@ -48,8 +51,12 @@ function decimalType(numeric: BaseType['numeric']): FieldType {
   return { kind: 'decimal', precision: MAX_PRECISION, scale: Math.min(scale, MAX_PRECISION) };
 }
 
-function enumType(labels: readonly string[], column: string): FieldType {
+function enumType(labels: readonly string[], column: string, taken: Set<string>): FieldType {
   if (labels.length === 0 || !labels.every((label) => /^[A-Za-z_]\w*$/.test(label)))
     return { kind: 'string' };
-  return { kind: 'enum', name: `${column.replace(/^\d|\W/g, '_')}_enum`, symbols: labels, fallback: null };
+  const base = `${column.replace(/^\d|\W/g, '_')}_enum`;
+  let name = base;
+  for (let count = 2; taken.has(name); count += 1) name = `${base}_${count}`;
+  taken.add(name);
+  return { kind: 'enum', name, symbols: labels, fallback: null };
 }

@@ -14,6 +14,9 @@ const BASE_TYPE = `
   )
   SELECT oid, typmod FROM chain ORDER BY depth DESC LIMIT 1`;
 
+/** int2vector and oidvector are of the arrays' category, and print otherwise. */
+const IS_ARRAY = `bt.typcategory = 'A' AND bt.typoutput = 'pg_catalog.array_out'::regproc`;
+
 /** typmod's meaning: numerictypmodin, varchartypmodin, timetypmodin, intervaltypmodin in PostgreSQL's src/backend/utils/adt. */
 const COLUMNS = `
   SELECT jsonb_agg(jsonb_build_object(
@@ -22,7 +25,7 @@ const COLUMNS = `
     'typeText', pg_catalog.format_type(a.atttypid, a.atttypmod),
     'baseType', jsonb_build_object(
       'oid', base.oid::bigint, 'name', bt.typname, 'schema', bn.nspname,
-      'kind', CASE WHEN bt.typcategory = 'A' AND bt.typelem <> 0 THEN 'array' ELSE CASE bt.typtype
+      'kind', CASE WHEN ${IS_ARRAY} THEN 'array' ELSE CASE bt.typtype
         WHEN 'e' THEN 'enum' WHEN 'c' THEN 'composite' WHEN 'r' THEN 'range' WHEN 'm' THEN 'multirange' ELSE 'base' END END,
       'numeric', CASE WHEN bt.oid = 'numeric'::regtype AND base.typmod >= 4 THEN jsonb_build_object(
         'precision', (base.typmod - 4) >> 16 & 65535,
@@ -37,7 +40,7 @@ const COLUMNS = `
           THEN base.typmod & 65535 END,
       'enumLabels', coalesce((SELECT jsonb_agg(e.enumlabel ORDER BY e.enumsortorder)
         FROM pg_catalog.pg_enum e WHERE e.enumtypid = bt.oid), '[]'),
-      'elementTypeName', CASE WHEN bt.typcategory = 'A' THEN
+      'elementTypeName', CASE WHEN ${IS_ARRAY} THEN
         (SELECT el.typname FROM pg_catalog.pg_type el WHERE el.oid = bt.typelem) END),
     'nullable', NOT (a.attnotnull OR EXISTS (
       WITH RECURSIVE domains AS (
@@ -108,12 +111,20 @@ export async function describeTables(
   return rows.map(({ description }) => description);
 }
 
-/** `schema.table` of every table that can be published. @throws the driver's errors. */
-export async function listTables(client: ClientBase): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(`
-    SELECT n.nspname || '.' || c.relname AS name
+export interface Relation extends TableName {
+  readonly kind: 'table' | 'partition' | 'view' | 'materialized view' | 'foreign table' | 'sequence';
+  /** Only permanent tables are in the WAL. */
+  readonly isPermanent: boolean;
+}
+
+/** Everything that a table could be mistaken for, by schema and name; the system's own left out. @throws the driver's errors. */
+export async function listRelations(client: ClientBase): Promise<Relation[]> {
+  const { rows } = await client.query<Relation>(`
+    SELECT n.nspname AS schema, c.relname AS table, c.relpersistence = 'p' AS "isPermanent",
+      CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table'
+        WHEN 'S' THEN 'sequence' ELSE CASE WHEN c.relispartition THEN 'partition' ELSE 'table' END END AS kind
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-    ORDER BY 1`);
-  return rows.map(({ name }) => name);
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^(pg_|information_schema$)'
+    ORDER BY 1, 2`);
+  return rows;
 }

@@ -27,7 +27,7 @@ export function* inspectPublications(facts: SourceFacts, wanted: WantedSource): 
   }
   for (const table of wanted.tables) {
     const found = facts.tables.find(({ description }) => isSameTable(description, table));
-    if (found !== undefined) yield* inspectPublished(facts, found, table);
+    if (found !== undefined) yield* inspectPublished(facts, found, table, wanted.tables);
   }
   yield* inspectOperations(facts, wanted);
 }
@@ -57,8 +57,34 @@ export function partitionsPublishedBy(facts: SourceFacts, { description }: Table
   );
 }
 
-function* inspectPublished(facts: SourceFacts, table: TableFacts, wanted: WantedTable): Generator<Finding> {
+/** Whether a publication sends a partitioned table's changes under its own name, or `init` will make it. */
+function isSentAs(facts: SourceFacts, wanted: readonly WantedTable[], root: TableName): boolean {
+  return (
+    wanted.some((other) => isSameTable(other, root)) ||
+    facts.publications.some(
+      ({ isViaPartitionRoot, isForAllTables, namedTables }) =>
+        isViaPartitionRoot && (isForAllTables || namedTables.some((named) => isSameTable(named, root))),
+    )
+  );
+}
+
+function* inspectPublished(
+  facts: SourceFacts,
+  table: TableFacts,
+  wanted: WantedTable,
+  tables: readonly WantedTable[],
+): Generator<Finding> {
   const name = `${wanted.schema}.${wanted.table}`;
+  if (table.root !== null && isSentAs(facts, tables, table.root)) {
+    const root = `${table.root.schema}.${table.root.table}`;
+    yield {
+      severity: 'error',
+      code: 'WB2126',
+      what: `${name} is a partition of ${root}, and its changes are sent under that name.`,
+      next: `Map ${root} instead.`,
+    };
+    return;
+  }
   const entries = publishedBy(facts, wanted);
   const [partitionWise] = partitionsPublishedBy(facts, table);
   if (partitionWise !== undefined) {
@@ -78,7 +104,7 @@ function* inspectPublished(facts: SourceFacts, table: TableFacts, wanted: Wanted
         severity: 'error',
         code: 'WB2132',
         what: `${name} is in none of the publications: its changes are not sent.`,
-        next: `ALTER PUBLICATION ${escapeIdentifier(publication.name)} ADD TABLE ${quoted(wanted)}; (as the table's owner), then \`walbridge backfill --table ${name}\`.`,
+        next: `ALTER PUBLICATION ${escapeIdentifier(publication.name)} ADD TABLE ${quoted(wanted)}; (as the table's owner), then \`walbridge backfill\` with its mapping's entity.`,
       };
     }
     if (!table.isOwned) yield notOwner(facts, wanted);

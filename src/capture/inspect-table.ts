@@ -6,7 +6,7 @@ import type { Finding } from './finding.ts';
 import type { RoleFacts, TableFacts, WantedTable } from './source-facts.ts';
 
 export function* inspectTable(
-  { description, isReadable }: TableFacts,
+  { description, isReadable, hidesRows, persistence }: TableFacts,
   wanted: WantedTable,
   role: RoleFacts,
 ): Generator<Finding> {
@@ -17,6 +17,23 @@ export function* inspectTable(
       code: 'WB2121',
       what: `The role ${role.name} may not read ${name}; backfills need to.`,
       next: `GRANT USAGE ON SCHEMA ${escapeIdentifier(wanted.schema)} TO ${escapeIdentifier(role.name)}; GRANT SELECT ON ${quoted(wanted)} TO ${escapeIdentifier(role.name)};`,
+    };
+  }
+  if (persistence !== 'permanent') {
+    const permanent = `ALTER TABLE ${quoted(wanted)} SET LOGGED;`;
+    yield {
+      severity: 'error',
+      code: 'WB2125',
+      what: `${name} is ${persistence}: its changes are not in the WAL.`,
+      next: `${persistence === 'unlogged' ? `${permanent} or` : 'Make it a permanent table, or'} take its mapping out.`,
+    };
+  }
+  if (hidesRows) {
+    yield {
+      severity: 'warning',
+      code: 'WB2127',
+      what: `Row-level security hides rows of ${name} from the role ${role.name}: the stream has all of them, but backfills are refused.`,
+      next: `ALTER ROLE ${escapeIdentifier(role.name)} BYPASSRLS;`,
     };
   }
   const key = wanted.key ?? description.primaryKey;

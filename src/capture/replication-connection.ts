@@ -44,6 +44,8 @@ export const textSettings = {
   lc_monetary: 'C',
   search_path: 'pg_catalog',
   client_min_messages: 'warning',
+  // A policy that hides rows is an error, not a table of fewer rows: a backfill would delete what it does not see.
+  row_security: 'off',
   statement_timeout: '0',
   lock_timeout: '0',
 };

@@ -51,6 +51,12 @@ export interface TableFacts {
   readonly description: TableDescription;
   readonly isOwned: boolean;
   readonly isReadable: boolean;
+  /** Row-level security applies to the role. */
+  readonly hidesRows: boolean;
+  /** Only permanent tables are in the WAL. */
+  readonly persistence: 'permanent' | 'unlogged' | 'temporary';
+  /** The topmost table that it is a partition of. */
+  readonly root: TableName | null;
 }
 
 export interface SourceFacts {
@@ -93,7 +99,12 @@ const SERVER = (slot: string) => `
       WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^(pg_|information_schema$)'),
     'access', (SELECT coalesce(jsonb_object_agg(c.oid::text, jsonb_build_object(
         'isOwned', pg_catalog.pg_has_role(c.relowner, 'USAGE'),
-        'isReadable', pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))), '{}')
+        'isReadable', pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'),
+        'hidesRows', pg_catalog.row_security_active(c.oid),
+        'persistence', CASE c.relpersistence WHEN 'u' THEN 'unlogged' WHEN 't' THEN 'temporary' ELSE 'permanent' END,
+        'root', CASE WHEN c.relispartition THEN (SELECT jsonb_build_object('schema', rn.nspname, 'table', r.relname)
+          FROM pg_catalog.pg_class r JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
+          WHERE r.oid = pg_catalog.pg_partition_root(c.oid)) END)), '{}')
       FROM unnest($1::text[], $2::text[]) AS wanted(schema, name)
       JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.schema
       JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name),
@@ -113,6 +124,15 @@ const SERVER = (slot: string) => `
       FROM pg_catalog.pg_publication p WHERE p.pubname = ANY ($3)),
     'slot', ${slotFactsExpression(slot)}) AS facts`;
 
+/** Of a table that was dropped between the two statements. */
+const unknownAccess: Omit<TableFacts, 'description'> = {
+  isOwned: false,
+  isReadable: false,
+  hidesRows: false,
+  persistence: 'permanent',
+  root: null,
+};
+
 type ServerAnswer = Omit<SourceFacts, 'tables'> & {
   readonly access: Readonly<Record<string, Omit<TableFacts, 'description'>>>;
 };
@@ -130,7 +150,7 @@ export async function readSourceFacts(client: ClientBase, wanted: WantedSource):
     ...facts,
     tables: descriptions.map((description) => ({
       description,
-      ...(access[String(description.oid)] ?? { isOwned: false, isReadable: false }),
+      ...(access[String(description.oid)] ?? unknownAccess),
     })),
   };
 }

@@ -4,6 +4,7 @@
 import type { PgType } from '../canonical/pg-text.ts';
 import { describeType } from '../canonical/schema.ts';
 import type { ColumnDescription, TableDescription } from '../change/table-description.ts';
+import { sqlTableName } from '../change/table-name.ts';
 import type { YamlPath } from '../text/yaml-text.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
 import { formatSqlType } from './default-type.ts';
@@ -186,7 +187,7 @@ function checkPartialInputs(
 }
 
 function replicaIdentityFull(table: TableDescription): string {
-  return `ALTER TABLE ${table.schema}.${table.table} REPLICA IDENTITY FULL`;
+  return `ALTER TABLE ${sqlTableName(table)} REPLICA IDENTITY FULL`;
 }
 
 function checkFilter(check: Check): void {
@@ -223,7 +224,10 @@ function checkKey(check: Check): void {
     const expected =
       table.primaryKey === null
         ? noKeyAdvice(table)
-        : `ALTER TABLE ${table.schema}.${table.table} REPLICA IDENTITY DEFAULT`;
+        : table.replicaIdentity === 'default'
+          ? // The key is deferrable, and so no replica identity.
+            replicaIdentityFull(table)
+          : `ALTER TABLE ${sqlTableName(table)} REPLICA IDENTITY DEFAULT`;
     findings.error(codes.key, yaml.valueAt(['source']), 'a table without a replica identity', expected);
     return;
   }
@@ -261,5 +265,5 @@ function checkKey(check: Check): void {
 }
 
 function noKeyAdvice(table: TableDescription): string {
-  return `a primary key, or a unique index over NOT NULL columns and ALTER TABLE ${table.schema}.${table.table} REPLICA IDENTITY USING INDEX …`;
+  return `a primary key, or a unique index over NOT NULL columns and ALTER TABLE ${sqlTableName(table)} REPLICA IDENTITY USING INDEX …`;
 }

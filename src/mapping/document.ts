@@ -2,6 +2,7 @@
 // Guarantees: plain data; what is wrong with the file is a finding with its place, never an exception.
 import { parseVersion, type SchemaVersion } from '../canonical/schema.ts';
 import type { TableName } from '../change/table-description.ts';
+import { parseTableName } from '../change/table-name.ts';
 import { type Place, type YamlPath, YamlText } from '../text/yaml-text.ts';
 import {
   type castTypes,
@@ -239,13 +240,11 @@ function asList(value: string | readonly string[]): readonly string[] {
 }
 
 function tableName(text: string, place: Place, example: string, findings: FindingList): TableName {
-  const parts = text.split('.');
-  const [schema, table] = parts;
-  if (parts.length !== 2 || !schema || !table) {
-    findings.error(codes.shape, place, `"${text}"`, `schema.table, such as ${example}`);
-    return { schema: '', table: text };
-  }
-  return { schema, table };
+  const name = parseTableName(text);
+  if (name !== null) return name;
+  const quotes = text.split('.').length > 2 ? '; a name that holds a dot in double quotes' : '';
+  findings.error(codes.shape, place, `"${text}"`, `schema.table, such as ${example}${quotes}`);
+  return { schema: '', table: text };
 }
 
 function recordName(text: string, place: Place, findings: FindingList): MappingDocument['record'] {

@@ -6,7 +6,10 @@ import { fieldTypeFor } from '../canonical/avro-type-for.ts';
 import { fieldTypeJson, MAX_PRECISION } from '../canonical/field-type.ts';
 import type { FieldType } from '../canonical/schema.ts';
 import type { ColumnDescription, TableDescription } from '../change/table-description.ts';
+import { formatTableName } from '../change/table-name.ts';
 import { formatSqlType } from './default-type.ts';
+import { type GeneratedKey, keyOf, keyType } from './generated-key.ts';
+import { avroName, columnName, fileStem } from './generated-names.ts';
 import type { SqlServerType } from './target.ts';
 
 export interface GeneratedMapping {
@@ -23,11 +26,14 @@ export interface GenerateOptions {
   readonly namespace?: string;
   /** Schema of the target table in the warehouse; crm by default. */
   readonly targetSchema?: string;
+  /** Of the mapping, its record and its target table; the source table's own by default. */
+  readonly name?: string;
 }
 
 interface GeneratedField {
   readonly name: string;
   readonly column: string;
+  readonly targetColumn: string;
   readonly avro: unknown;
   readonly nullable: boolean;
   /** Null where the Avro type's default does. */
@@ -36,74 +42,60 @@ interface GeneratedField {
   readonly doc: string | null;
 }
 
-/** SQL Server's clustered index keys end at 900 bytes; a fixed type takes 17 at most. */
-const MAX_KEY_BYTES = 900;
-const FIXED_KEY_BYTES = 17;
+/** Names that the fields of one record share among them, or must not have. */
+interface TakenNames {
+  readonly fields: Set<string>;
+  readonly types: Set<string>;
+  readonly columns: Set<string>;
+}
 
 export function generateMapping(table: TableDescription, options: GenerateOptions = {}): GeneratedMapping {
   const namespace = options.namespace ?? 'crm';
-  const record = avroName(table.table, new Set());
+  const name = options.name ?? table.table;
+  const record = avroName(name, new Set());
   const key = keyOf(table);
-  const taken = new Set<string>();
+  const taken: TakenNames = { fields: new Set(), types: new Set([record]), columns: new Set() };
   const published = table.columns.filter((column) => column.generated === 'no');
   const fields = published.map((column) => generateField(table, column, key?.columns ?? [], taken));
   return {
     schemaPath: `${namespace}/${record}/1.0.0.avsc`,
     schemaText: schemaText(table, namespace, record, fields),
-    mappingPath: `${table.table.replace(/[^\w-]/g, '_')}.yaml`,
-    mappingText: mappingText(
-      table,
-      `${namespace}.${record}@1.0.0`,
-      options.targetSchema ?? 'crm',
-      key,
-      fields,
-    ),
+    mappingPath: `${fileStem(name)}.yaml`,
+    mappingText: [
+      ...headLines(table, fields.length),
+      `entity: ${yamlText(name)}`,
+      ...sourceLines(table, key),
+      `record: ${namespace}.${record}@1.0.0`,
+      `target: ${yamlText(formatTableName({ schema: options.targetSchema ?? 'crm', table: name }))}`,
+      `metadata: {commitLsn: ${metadataColumn('_commit_lsn', taken)}, commitTime: ${metadataColumn('_commit_time', taken)}}`,
+      'fields:',
+      ...fields.flatMap(fieldLines),
+      ...leftOut(table),
+      '',
+    ].join('\n'),
   };
 }
 
-interface Key {
-  readonly columns: readonly string[];
-  readonly comment: string | null;
-}
-
-function keyOf(table: TableDescription): Key | null {
-  if (table.primaryKey !== null) {
-    const covered = table.primaryKey.every((column) => table.replicaIdentityColumns?.includes(column));
-    const name = `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.table)}`;
-    const comment = covered
-      ? null
-      : `The replica identity lacks the key: ALTER TABLE ${name} REPLICA IDENTITY DEFAULT;`;
-    return { columns: table.primaryKey, comment };
-  }
-  const unique = table.uniqueKeys.find((candidate) => candidate.notNull && !candidate.deferrable);
-  if (unique === undefined) return null;
-  const name = `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.table)}`;
-  const mend = `ALTER TABLE ${name} REPLICA IDENTITY USING INDEX ${quoteIdentifier(unique.name)};`;
-  const covered = unique.columns.every((column) => table.replicaIdentityColumns?.includes(column));
-  return {
-    columns: unique.columns,
-    comment: `No primary key; ${unique.name} serves as one.${covered ? '' : ` Run: ${mend}`}`,
-  };
-}
-
-function quoteIdentifier(name: string): string {
-  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
+function metadataColumn(name: string, taken: TakenNames): string {
+  return columnName(name, name, taken.columns);
 }
 
 function generateField(
   table: TableDescription,
   column: ColumnDescription,
   key: readonly string[],
-  taken: Set<string>,
+  taken: TakenNames,
 ): GeneratedField {
   const inKey = key.includes(column.name);
-  const type = fieldTypeFor(column.baseType, avroName(column.name, new Set()));
+  const name = avroName(column.name, taken.fields);
+  const type = fieldTypeFor(column.baseType, name, taken.types);
   const target = targetOf(column);
   const comments = commentsOn(column, type);
   const limited = inKey ? keyType(table, column, key, target) : null;
   return {
-    name: avroName(column.name, taken),
+    name,
     column: column.name,
+    targetColumn: columnName(column.name, name, taken.columns),
     avro: fieldTypeJson(type),
     nullable: column.nullable && !inKey,
     target: limited?.target ?? target,
@@ -147,45 +139,6 @@ function targetOf({ baseType }: ColumnDescription): SqlServerType | null {
   return isSized && length !== null && length <= 4000 ? { name: 'nvarchar', length } : null;
 }
 
-/** A key column's limited type, where its own is too long for an index. */
-function keyType(
-  table: TableDescription,
-  column: ColumnDescription,
-  key: readonly string[],
-  target: SqlServerType | null,
-): { target: SqlServerType; comment: string } | null {
-  const { kind } = fieldTypeFor(column.baseType, column.name);
-  if (kind !== 'string' && kind !== 'bytes') return null;
-  const variable = key.filter((name) => {
-    const other = table.columns.find((candidate) => candidate.name === name);
-    const type = other === undefined ? null : fieldTypeFor(other.baseType, name).kind;
-    return type === 'string' || type === 'bytes' || type === 'enum';
-  }).length;
-  const bytes = Math.floor((MAX_KEY_BYTES - FIXED_KEY_BYTES * (key.length - variable)) / variable);
-  if (kind === 'bytes') {
-    const comment = `A key ends at ${MAX_KEY_BYTES} bytes in SQL Server: longer values go to quarantine.`;
-    return { target: { name: 'varbinary', length: bytes }, comment };
-  }
-  const characters = Math.floor(bytes / 2);
-  const binary = 'Created with a binary (BIN2) collation, so that keys differ as they do in PostgreSQL';
-  if (target !== null && typeof target.length === 'number' && target.length <= characters) {
-    return { target, comment: `${binary}.` };
-  }
-  const comment = `${binary}; a key ends at ${MAX_KEY_BYTES} bytes: longer values go to quarantine.`;
-  return { target: { name: 'nvarchar', length: characters }, comment };
-}
-
-/** An Avro name near the given one, and new in `taken`. https://avro.apache.org/docs/1.11.1/specification/#names */
-function avroName(name: string, taken: Set<string>): string {
-  const word = name.replace(/\W/g, '_');
-  // `constructor` and the like: every object has them, so that a field of that name could not be told from an absent one.
-  const base = word in Object.prototype ? `${word}_column` : /^[A-Za-z_]/.test(word) ? word : `_${word}`;
-  let unique = base;
-  for (let count = 2; taken.has(unique); count += 1) unique = `${base}_${count}`;
-  taken.add(unique);
-  return unique;
-}
-
 function schemaText(
   table: TableDescription,
   namespace: string,
@@ -207,57 +160,62 @@ function schemaText(
   return `${JSON.stringify(schema, null, 2)}\n`;
 }
 
-function mappingText(
-  table: TableDescription,
-  record: string,
-  targetSchema: string,
-  key: Key | null,
-  fields: readonly GeneratedField[],
-): string {
-  const lines = ['# yaml-language-server: $schema=./mapping.schema.json'];
-  for (const line of table.comment?.split('\n') ?? []) lines.push(`# ${line}`);
-  lines.push(
-    `entity: ${yamlText(table.table)}`,
-    'source:',
-    `  table: ${yamlText(`${table.schema}.${table.table}`)}`,
-  );
+/** Columns that SQL Server gives a table, less what walbridge's staging table needs beside a key of one column. */
+const MANY_COLUMNS = 1018;
+
+function headLines(table: TableDescription, fields: number): string[] {
+  const comment = (table.comment ?? '').split(lineBreaks).filter((line) => line.trim() !== '');
+  return [
+    '# yaml-language-server: $schema=./mapping.schema.json',
+    ...comment.map((line) => `# ${oneLine(line).trim()}`),
+    ...(fields <= MANY_COLUMNS
+      ? []
+      : [
+          `# ${fields} columns, and SQL Server takes about ${MANY_COLUMNS} of them.`,
+          '# Decide: take fields out that nobody reports on, here and in the schema.',
+        ]),
+  ];
+}
+
+function sourceLines(table: TableDescription, key: GeneratedKey | null): string[] {
+  const lines = ['source:', `  table: ${yamlText(formatTableName(table))}`];
   if (key === null) {
-    lines.push(
+    return [
+      ...lines,
       '  # No primary key and no unique index over NOT NULL columns: walbridge cannot tell rows apart.',
       '  # Decide: give the table a primary key, and name its columns here.',
       '  # key: [id]',
-    );
-  } else {
-    if (key.comment !== null) lines.push(`  # ${key.comment}`);
-    lines.push(`  key: ${yamlList(key.columns)}`);
+    ];
   }
-  lines.push(
-    `record: ${record}`,
-    `target: ${yamlText(`${targetSchema}.${table.table}`)}`,
-    'metadata: {commitLsn: _commit_lsn, commitTime: _commit_time}',
-    'fields:',
-  );
-  for (const field of fields) lines.push(...fieldLines(field));
-  for (const column of table.columns) {
-    if (column.generated === 'no') continue;
-    lines.push(
+  if (key.comment !== null) lines.push(`  # ${oneLine(key.comment)}`);
+  return [...lines, `  key: ${yamlList(key.columns)}`];
+}
+
+function leftOut(table: TableDescription): string[] {
+  return table.columns
+    .filter((column) => column.generated !== 'no')
+    .flatMap((column) => [
       `  # ${oneLine(column.name)} is generated (${column.generated}) and left out: the server sends it only from version 18 on,`,
       '  # and only with publish_generated_columns = stored.',
-    );
-  }
-  return `${lines.join('\n')}\n`;
+    ]);
 }
 
 function fieldLines(field: GeneratedField): string[] {
   const comments = field.comments.map((comment) => `  # ${oneLine(comment)}`);
   const name = yamlText(field.name);
-  if (field.target === null) return [...comments, `  ${name}: ${yamlText(field.column)}`];
+  const type = field.target === null ? null : yamlText(formatSqlType(field.target));
+  const renamed = field.targetColumn !== field.name;
+  if (type === null && !renamed) return [...comments, `  ${name}: ${yamlText(field.column)}`];
   const from = field.name === field.column ? '' : `from: ${yamlText(field.column)}, `;
-  return [...comments, `  ${name}: {${from}target: ${yamlText(formatSqlType(field.target))}}`];
+  const column = `column: ${yamlText(field.targetColumn)}`;
+  const target = !renamed ? type : type === null ? `{${column}}` : `{${column}, type: ${type}}`;
+  return [...comments, `  ${name}: {${from}target: ${target}}`];
 }
 
+const lineBreaks = /[\r\n\u0085\u2028\u2029]+/;
+
 function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ');
+  return text.replace(/[\s\p{Cc}]+/gu, ' ');
 }
 
 function yamlList(names: readonly string[]): string {

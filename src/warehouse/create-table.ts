@@ -5,6 +5,7 @@ import type { SqlServerType, TargetColumn, TargetTable } from '../mapping/target
 import type { WarehouseFinding } from './finding.ts';
 import { displayTable, isSameName, quoteName, quoteTable } from './identifier.ts';
 import { keyBytes, MAX_KEY_BYTES, MAX_KEY_COLUMNS } from './key-width.ts';
+import { MAX_ROW_BYTES, rowSize } from './row-size.ts';
 
 /** Compares UTF-16 code units; there since SQL Server 2005. */
 export const KEY_COLLATION = 'Latin1_General_BIN2';
@@ -12,7 +13,7 @@ export const KEY_COLLATION = 'Latin1_General_BIN2';
 const LONGEST_NAME = 128;
 
 export function createTable(target: TargetTable): { statements: string[]; findings: WarehouseFinding[] } {
-  const findings = [...keyFindings(target), ...nameFindings(target)];
+  const findings = [...keyFindings(target), ...nameFindings(target), ...sizeFindings(target)];
   const lines = [
     ...target.columns.map((column) => columnDefinition(column, target.key)),
     ...metadataColumns(target).map(({ name, type }) => `${quoteName(name)} ${formatSqlType(type)} NULL`),
@@ -84,6 +85,22 @@ function keyFindings(target: TargetTable): WarehouseFinding[] {
     return [finding(table, `The key has ${target.key.length} columns; SQL Server takes ${MAX_KEY_COLUMNS}.`)];
   }
   return [];
+}
+
+/** A table that SQL Server refuses (1701). */
+function sizeFindings(target: TargetTable): WarehouseFinding[] {
+  const { least } = rowSize([...target.columns, ...metadataColumns(target)].map(({ type }) => type));
+  if (least <= MAX_ROW_BYTES) return [];
+  return [
+    {
+      code: 'WB6118',
+      severity: 'error',
+      entity: target.entity,
+      object: displayTable(target),
+      message: `A row of NULLs would take ${least} bytes; SQL Server's rows end at ${MAX_ROW_BYTES}. Map fewer columns, or state smaller types (a time's or decimal's fewer digits, or varchar).`,
+      statement: null,
+    },
+  ];
 }
 
 function nameFindings(target: TargetTable): WarehouseFinding[] {

@@ -19,6 +19,7 @@ import { permissionFindings, readMissingPermissions } from './permissions.ts';
 import { readCatalog } from './read-catalog.ts';
 import type { SqlSession, Warehouse } from './session.ts';
 import { readSettings, settingsFindings } from './settings.ts';
+import { WarehouseError } from './sql-fault.ts';
 import { planTargets, type TargetPlan, type TargetStatement } from './target-plan.ts';
 
 export interface InitReport {
@@ -115,7 +116,16 @@ async function runTargets(
   statements: readonly TargetStatement[],
   actor: string,
 ): Promise<void> {
-  for (const { sql } of statements) await session.batch(sql);
+  for (const { entity, sql } of statements) {
+    try {
+      await session.batch(sql);
+    } catch (error) {
+      // Which of them it was is all that a reader wants to know.
+      if (error instanceof WarehouseError)
+        throw new WarehouseError(`${firstLine(sql)} for ${entity}`, error.fault);
+      throw error;
+    }
+  }
   for (const entity of new Set(statements.map((statement) => statement.entity))) {
     const component = `target:${entity}`;
     await recordSchemaChange(session, {
@@ -126,6 +136,11 @@ async function runTargets(
       actor,
     });
   }
+}
+
+/** `CREATE TABLE [crm].[contacts]` */
+function firstLine(sql: string): string {
+  return sql.replace(/\s*\(?\n.*/s, '');
 }
 
 function hasErrors(findings: readonly WarehouseFinding[]): boolean {

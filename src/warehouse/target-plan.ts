@@ -3,9 +3,10 @@
 import type { TargetTable } from '../mapping/target.ts';
 import { adoptTable } from './adopt-table.ts';
 import { type Catalog, type CatalogPart, tableKey } from './catalog.ts';
-import { createTable } from './create-table.ts';
+import { createTable, metadataColumns } from './create-table.ts';
 import type { WarehouseFinding } from './finding.ts';
 import { displayTable, quoteName, type TableName } from './identifier.ts';
+import { MAX_ROW_BYTES, rowSize } from './row-size.ts';
 import { stagingOverhead } from './staging.ts';
 
 /** One batch to run, for one mapping. */
@@ -27,6 +28,7 @@ export function planTargets(catalog: Catalog, targets: readonly TargetTable[]): 
     ...catalog.unread.map(unreadFinding),
     ...sharedTables(targets),
     ...targets.flatMap(widthFindings),
+    ...targets.flatMap(fillFindings),
     ...foreignKeyFindings(catalog, targets),
   ];
   const schemas = new Set(catalog.schemas);
@@ -97,6 +99,22 @@ function unreadFinding(part: CatalogPart): WarehouseFinding {
 
 /** https://learn.microsoft.com/sql/sql-server/maximum-capacity-specifications-for-sql-server */
 const MAX_COLUMNS = 1024;
+
+/** Rows that no page takes: each goes to quarantine, which is better known before. */
+function fillFindings(target: TargetTable): WarehouseFinding[] {
+  const { filled } = rowSize([...target.columns, ...metadataColumns(target)].map(({ type }) => type));
+  if (filled <= MAX_ROW_BYTES) return [];
+  return [
+    {
+      code: 'WB6118',
+      severity: 'advice',
+      entity: target.entity,
+      object: displayTable(target),
+      message: `A row with values in all of its ${target.columns.length} columns could take ${filled} bytes of a page, and SQL Server's rows end at ${MAX_ROW_BYTES}: rows that are too full go to quarantine (error 511).`,
+      statement: null,
+    },
+  ];
+}
 
 function widthFindings(target: TargetTable): WarehouseFinding[] {
   const most = MAX_COLUMNS - stagingOverhead(target);
