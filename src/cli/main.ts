@@ -31,6 +31,11 @@ for (const command of program.commands) {
   for (const inner of command.commands) inner.exitOverride();
 }
 
+// `walbridge check | head`: whoever reads has enough, and the rest goes nowhere.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

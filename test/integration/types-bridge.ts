@@ -15,6 +15,7 @@ import { type Settings, settingsSchema } from '../../src/config/settings.ts';
 import { runApply } from '../../src/daemon/apply-role.ts';
 import { runCapture } from '../../src/daemon/capture-role.ts';
 import { openQueueBackend, sourceOf } from '../../src/daemon/connections.ts';
+import { generateFiles, writeFiles } from '../../src/daemon/generate.ts';
 import { initialise } from '../../src/daemon/init.ts';
 import { loadMappings } from '../../src/daemon/load-mappings.ts';
 import { FaultLog } from '../../src/daemon/log.ts';
@@ -28,7 +29,9 @@ const log = pino({ level: process.env.WALBRIDGE_TEST_LOG ?? 'silent' });
 
 export interface BridgeOptions {
   readonly ddl: string;
-  readonly tables: readonly TableName[];
+  readonly tables?: readonly TableName[];
+  /** Tables as `walbridge generate --table` takes them, instead. */
+  readonly patterns?: readonly string[];
   /** The generated mapping's text, changed as a person would. */
   readonly edit?: (table: string, mapping: string) => string;
   readonly editSchema?: (table: string, schema: string) => string;
@@ -76,8 +79,12 @@ export class Bridge {
       retry: { initialMs: 50, maximumMs: 200 },
     });
     const described = await withSource(sourceOf(settings), (client) =>
-      describeTables(client, options.tables),
+      describeTables(client, options.tables ?? []),
     );
+    if (options.patterns !== undefined) {
+      const request = { tables: options.patterns, namespace: 'crm', targetSchema: 'crm' };
+      await writeFiles((await generateFiles(settings, request)).files, false);
+    }
     for (const table of described) {
       const written = generateMapping(table);
       const mapping = options.edit?.(table.table, written.mappingText) ?? written.mappingText;

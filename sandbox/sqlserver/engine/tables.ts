@@ -49,8 +49,8 @@ SELECT c.relname, n.nspname, c.relkind, a.attname, format_type(a.atttypid, a.att
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_collation coll ON coll.oid = a.attcollation
 WHERE c.oid = (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r','v','p') AND lower(c.relname) = lower($2)
-  AND CASE WHEN $1 = 'pg_temp' THEN n.oid = pg_my_temp_schema() ELSE lower(n.nspname) = lower($1) AND n.nspname NOT IN ('information_schema','pg_catalog') END LIMIT 1)
+  WHERE c.relkind IN ('r','v','p') AND lower(c.relname::text COLLATE "und-x-icu") = lower($2 COLLATE "und-x-icu")
+  AND CASE WHEN $1 = 'pg_temp' THEN n.oid = pg_my_temp_schema() ELSE lower(n.nspname::text COLLATE "und-x-icu") = lower($1 COLLATE "und-x-icu") AND n.nspname NOT IN ('information_schema','pg_catalog') END LIMIT 1)
 ORDER BY a.attnum`;
 
 const KEYS = `
