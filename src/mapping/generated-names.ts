@@ -29,8 +29,15 @@ export function nameTables(tables: readonly TableName[], known: readonly KnownMa
     taken.add(`record ${folded(document.record)}`);
   }
   const names = new Map<TableName, string>();
+  for (const table of tables) {
+    const own = known.find(({ stem, document }) => document !== null && isOwn(table, stem, document));
+    if (own?.document == null) continue;
+    names.set(table, own.document.entity);
+    for (const key of places(own.document.entity)) taken.add(key);
+  }
   // Those first whose name can stand as it is everywhere: a-b must not take a_b's.
   for (const table of [...tables].sort((a, b) => Number(isAltered(a.table)) - Number(isAltered(b.table)))) {
+    if (names.has(table)) continue;
     const prefixed = `${table.schema}_${table.table}`;
     let name = table.table;
     for (let count = 1; places(name).some((key) => taken.has(key)); count += 1) {
@@ -44,6 +51,11 @@ export function nameTables(tables: readonly TableName[], known: readonly KnownMa
 
 function isAltered(name: string): boolean {
   return avroName(name, new Set()) !== name;
+}
+
+/** Whether a mapping is one that `generate` wrote for the table. */
+function isOwn(table: TableName, stem: string, { source, entity }: NonNullable<KnownMapping['document']>) {
+  return isSame(table, source) && fileStem(entity) === stem;
 }
 
 /** Where a name has to be unique. */

@@ -31,7 +31,7 @@ export function exactness(
     const there = column.toStaging(`${target}.${column.name}`);
     const here = staged(column, stage, of);
     return [
-      ...(column.collation !== null && !column.collation.endsWith('_BIN2')
+      ...(column.collation !== null && !/_BIN2$/i.test(column.collation)
         ? [`${there} COLLATE Latin1_General_BIN2 = ${here} COLLATE Latin1_General_BIN2`]
         : []),
       ...(column.variable ? [`DATALENGTH(${there}) = DATALENGTH(${here})`] : []),

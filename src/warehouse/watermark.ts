@@ -26,10 +26,13 @@ export async function readWatermarks(session: SqlSession): Promise<Watermark[]> 
   }));
 }
 
-/** Microseconds since 1970-01-01 UTC of `2024-01-31 12:00:00.123456 +00:00`, which is style 121 of a datetimeoffset. */
-function microsOf(text: string): bigint {
-  const match = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,7}))? ([+-]\d\d:\d\d)$/.exec(text);
-  if (match === null) throw new RangeError('the warehouse gave a commit_time that is not in style 121');
+/**
+ * Microseconds since 1970-01-01 UTC of `2024-01-31 12:00:00.123456 +00:00`, which is style 121 of a datetimeoffset. Null for
+ * anything else: a lane goes by its position, and only its lag in seconds by the time.
+ */
+function microsOf(text: string): bigint | null {
+  const match = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,7}))? ?([+-]\d\d:\d\d|Z)$/.exec(text);
+  if (match === null) return null;
   const [, date, time, fraction = '', offset] = match;
   return BigInt(Date.parse(`${date}T${time}${offset}`)) * 1000n + BigInt(fraction.padEnd(6, '0').slice(0, 6));
 }

@@ -44,7 +44,7 @@ const json = (sql: string, expected: string): Case => ({ sql, json: expected });
 const quoted = (sql: string) => `'${sql.replaceAll("'", "''")}'`;
 
 export const preamble = `
-  CREATE EXTENSION citext; CREATE EXTENSION hstore;
+  CREATE EXTENSION citext; CREATE EXTENSION hstore; CREATE EXTENSION ltree; CREATE EXTENSION cube; CREATE EXTENSION isn;
   CREATE TYPE mood AS ENUM ('sad', 'ok', 'Ha ppy');
   CREATE TYPE stage AS ENUM ('open', 'won');
   CREATE TYPE pair AS (n int, "odd name" text, list int[]);
@@ -233,6 +233,16 @@ export const columns: Readonly<Record<string, TypedColumn>> = {
   c_tsvector: { type: 'tsvector', as: 'text', cases: ["'fat:1A cat:2 ''it''''s'':3'::tsvector"] },
   c_tsquery: { type: 'tsquery', as: 'text', cases: ["'fat & !cat'"] },
   c_xid8: { type: 'xid8', as: 'text', cases: ["'18446744073709551615'"] },
+  c_xid: { type: 'xid', as: 'text', cases: ["'4294967295'"] },
+  c_tid: { type: 'tid', as: 'text', cases: ["'(4294967295,65535)'"] },
+  c_int2vector: { type: 'int2vector', as: 'text', cases: ["'1 -32768'", "''"] },
+  c_oidvector: { type: 'oidvector', as: 'text', cases: ["'0 4294967295'"] },
+  c_regclass: { type: 'regclass', as: 'text', cases: ["'pg_catalog.pg_class'"] },
+  c_aclitem: { type: 'aclitem', as: 'text', cases: ["'=r/postgres'"] },
+  c_snapshot: { type: 'pg_snapshot', as: 'text', cases: ["'10:20:10,14,15'"] },
+  c_ltree: { type: 'ltree', as: 'text', cases: ["'Top.Sales.a_1'", "''"] },
+  c_cube: { type: 'cube', as: 'text', cases: ["'(0.1, -1e300),(2, 3)'"] },
+  c_isbn: { type: 'isbn13', as: 'text', cases: ["'978-0-393-04002-9'"] },
   c_point: { type: 'point', as: 'text', cases: ["'(0.1,-1e300)'"] },
   c_line: { type: 'line', as: 'text', cases: ["'{1,2,3}'"] },
   c_lseg: { type: 'lseg', as: 'text', cases: ["'[(0,0),(1,1)]'"] },
@@ -240,6 +250,18 @@ export const columns: Readonly<Record<string, TypedColumn>> = {
   c_path: { type: 'path', as: 'text', cases: ["'[(0,0),(1,1),(2,0)]'"] },
   c_polygon: { type: 'polygon', as: 'text', cases: ["'((0,0),(1,1),(2,0))'"] },
   c_circle: { type: 'circle', as: 'text', cases: ["'<(1,2),3.5>'"] },
+  c_varbit8: { type: 'varbit(8)', as: 'text', cases: ["B'11'"] },
+  c_bpchar: { type: 'bpchar', as: 'text', cases: ["'ab  '"] },
+  c_varchar_free: { type: 'varchar', as: 'text', cases: ["repeat('x', 100000)", "''"] },
+  c_timestamp0: { type: 'timestamp(0)', as: 'timestamp', cases: ["'2024-02-29 23:59:59'"] },
+  c_timestamptz3: { type: 'timestamptz(3)', as: 'timestamptz', cases: ["'2024-02-29 23:59:59.999+14'"] },
+  c_time0: { type: 'time(0)', as: 'time', cases: ["'23:59:59'", misfit("'23:59:59.9'", 'WB3109')] },
+  c_interval_ym: { type: 'interval year to month', as: 'text', cases: ["'178000000 years -11 mons'"] },
+  c_int4range: { type: 'int4range', as: 'text', cases: ["'[-2147483648,2147483647)'"] },
+  c_numrange: { type: 'numrange', as: 'text', cases: ["'[0.10,1e40)'", "'(,)'"] },
+  c_tsrange: { type: 'tsrange', as: 'text', cases: ["'[0044-03-15 BC,infinity)'"] },
+  c_daterange: { type: 'daterange', as: 'text', cases: ["'[2024-02-29,2024-02-29]'"] },
+  c_nummultirange: { type: 'nummultirange', as: 'text', cases: ["'{[1.50,2),(3,)}'", "'{}'"] },
   c_int8range: { type: 'int8range', as: 'text', cases: ["'[1,9223372036854775807)'", "'empty'", "'(,)'"] },
   c_tstzrange: { type: 'tstzrange', as: 'text', cases: ["'[-infinity,2026-01-01 00:00:00.000001+00]'"] },
   c_datemultirange: {

@@ -149,7 +149,7 @@ describe('generate', () => {
     const { findings, mapping, schemaPath, mappingPath } = generated(source);
     expect(findings).toEqual([]);
     expect(schemaPath).toBe('crm/Gr__e_1/1.0.0.avsc');
-    expect(mappingPath).toBe('Gr__e_1.yaml');
+    expect(mappingPath).toBe('Größe_1.yaml');
     expect(mapping?.source.table).toBe('Größe 1');
     expect(mapping?.plan.fields.map(({ field, inputs }) => [field.name, inputs[0]])).toEqual([
       ['id', 'id'],
@@ -159,6 +159,84 @@ describe('generate', () => {
       ['no', 'no'],
       ['a__b', 'a: b'],
     ]);
+    // The warehouse's columns keep the source's names, but for signs that reports trip over.
+    expect(mapping?.target.columns.map(({ name }) => name)).toEqual([
+      'id',
+      'order-no',
+      'order_no',
+      '1st',
+      'no',
+      'a__b',
+    ]);
+  });
+
+  it('tells apart what SQL Server takes for one name, its own columns among them', () => {
+    const source = table('t', {
+      id: 'int8!',
+      ownerId: 'text',
+      ownerid: 'text',
+      _commit_LSN: 'text',
+      ｉｄ: 'text',
+    });
+    const { findings, mapping, text } = generated(source);
+    expect(findings).toEqual([]);
+    expect(mapping?.target.columns.map(({ name }) => name)).toEqual([
+      'id',
+      'ownerId',
+      'ownerid_2',
+      '_commit_LSN',
+      'ｉｄ_2',
+    ]);
+    expect(text).toContain('{commitLsn: _commit_lsn_2, commitTime: _commit_time}');
+  });
+
+  it('gives each enum a type name of its own, and none the record’s', () => {
+    const source = table('k_enum', { id: 'int8!', k: 'enum(a|b)', 'x y': 'enum(a)', 'x-y': 'enum(a)' });
+    expect(generated(source).findings).toEqual([]);
+  });
+
+  it('keeps comments comments, whatever is in them', () => {
+    const source = table(
+      't',
+      { id: 'int8!', n: 'numeric' },
+      { comment: 'a\rentity: b\u2028c: d\r\n\n\u0085\u0000e' },
+    );
+    const { text, mapping, findings } = generated(source);
+    expect(findings).toEqual([]);
+    expect(mapping?.entity).toBe('t');
+    expect(text).toContain('# a\n# entity: b\n# c: d\n# e\nentity: t\n');
+  });
+
+  it('quotes names of tables that hold a dot', () => {
+    const { mapping, findings } = generated(table('sales."v2"', { id: 'int8!' }));
+    expect(findings).toEqual([]);
+    expect(mapping?.source).toEqual({ schema: 'public', table: 'sales."v2"' });
+    expect(mapping?.target).toMatchObject({ schema: 'crm', table: 'sales."v2"' });
+  });
+
+  it('names the statement that makes a deferrable key a replica identity', () => {
+    const deferrable = table('Orders', { id: 'int8!' }, { replicaIdentityColumns: null });
+    expect(generated(deferrable).text).toContain('ALTER TABLE public."Orders" REPLICA IDENTITY FULL;');
+    expect(generated(deferrable).findings).toEqual([
+      expect.stringMatching(/^WB4008 .*ALTER TABLE public."Orders" REPLICA IDENTITY FULL$/),
+    ]);
+  });
+
+  it('takes no key that the server does not send', () => {
+    const source = table('t', { id: 'int8!', sum: 'int4!' }, { primaryKey: ['sum'] });
+    const columns = source.columns.map((each) =>
+      each.name === 'sum' ? { ...each, generated: 'stored' as const } : each,
+    );
+    expect(generated({ ...source, columns }).text).toContain('# Decide: give the table a primary key');
+    const uniqueKeys = [{ name: 't_id', columns: ['id'], notNull: true, deferrable: false }];
+    expect(generated({ ...source, columns, uniqueKeys }).text).toContain(
+      'The primary key is of generated columns; t_id serves as one. Run: ALTER TABLE public.t REPLICA IDENTITY USING INDEX t_id;',
+    );
+  });
+
+  it('says so of more columns than SQL Server takes', () => {
+    const many = Object.fromEntries(Array.from({ length: 1100 }, (_, at) => [`c${at}`, 'int4']));
+    expect(generated(table('wide', { id: 'int8!', ...many })).text).toContain('# 1101 columns, ');
   });
 
   it('leaves out generated columns, and says so', () => {
