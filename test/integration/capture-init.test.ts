@@ -5,6 +5,7 @@ import { createQueue } from '../../sandbox/address.ts';
 import { isMendedByInit } from '../../src/capture/finding.ts';
 import { planInit, runInit } from '../../src/capture/init.ts';
 import { inspect } from '../../src/capture/inspect.ts';
+import { textSettings } from '../../src/capture/replication-connection.ts';
 import { hoursLeft, readSlotHealth } from '../../src/capture/slot-health.ts';
 import { readSourceFacts, type WantedSource, type WantedTable } from '../../src/capture/source-facts.ts';
 
@@ -132,6 +133,47 @@ test('replica identities: each finding names the statement that mends it', async
     code: 'WB2120',
     next: expect.stringContaining('public.bare'),
   });
+});
+
+test('tables whose changes never come: unlogged ones, and partitions beside their partitioned table', async () => {
+  await client.query(`CREATE UNLOGGED TABLE u (id int PRIMARY KEY);
+    CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);
+    CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10) PARTITION BY RANGE (id);
+    CREATE TABLE parts_1_a PARTITION OF parts_1 FOR VALUES FROM (0) TO (5)`);
+  const both = wantedSource(wantedTable('u'), wantedTable('parts'), wantedTable('parts_1_a'));
+  const before = (await findings(both)).filter((finding) => !isMendedByInit(finding));
+  expect(before.map(({ code }) => code)).toEqual(['WB2125', 'WB2126']);
+  expect(before[1]).toMatchObject({ next: 'Map public.parts instead.' });
+  await client.query('ALTER TABLE "public"."u" SET LOGGED');
+  // By itself a partition comes under its own name.
+  const alone = wantedSource(wantedTable('u'), wantedTable('parts_1_a'));
+  await runInit(client, planInit(await readSourceFacts(client, alone), alone));
+  expect(await findings(alone)).toEqual([]);
+  await client.query(
+    'ALTER PUBLICATION walbridge ADD TABLE parts; ALTER PUBLICATION walbridge SET (publish_via_partition_root)',
+  );
+  expect(await codes(alone)).toEqual(['WB2126']);
+});
+
+test('a policy that hides rows is found, and a backfill as that role is refused', async () => {
+  await client.query(`CREATE TABLE a (id int PRIMARY KEY); ALTER TABLE a ENABLE ROW LEVEL SECURITY;
+    CREATE PUBLICATION walbridge FOR TABLE a; CREATE ROLE tenant_${number} REPLICATION;
+    GRANT SELECT ON a TO tenant_${number}; GRANT CREATE ON DATABASE capture_init_${number} TO tenant_${number}`);
+  await client.query(`SELECT pg_create_logical_replication_slot('init_${number}', 'pgoutput')`);
+  const wanted: WantedSource = { ...wantedSource(wantedTable('a')), publications: ['walbridge'] };
+  await client.query(`SET ROLE tenant_${number}`);
+  const found = await findings(wanted);
+  expect(found.map(({ code, severity }) => [code, severity])).toEqual([['WB2127', 'warning']]);
+  for (const [name, value] of Object.entries(textSettings)) {
+    await client.query(`SELECT set_config($1, $2, false)`, [name, value]);
+  }
+  await expect(client.query('SELECT * FROM public.a')).rejects.toMatchObject({ code: '42501' });
+  await client.query('RESET ROLE');
+  await client.query(found[0]!.next);
+  await client.query(`SET ROLE tenant_${number}`);
+  expect(await codes(wanted)).toEqual([]);
+  await client.query('RESET ROLE');
+  await client.query(`DROP OWNED BY tenant_${number}; DROP ROLE tenant_${number}`);
 });
 
 test('a role without privileges gets every finding at once, and the named grants suffice', async () => {
