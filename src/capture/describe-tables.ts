@@ -65,6 +65,13 @@ const columnNames = (table: string, numbers: string) => `(
 /** An index' key columns; its INCLUDE columns left out. */
 const indexColumns = columnNames('i.indrelid', '(i.indkey::int2[])[0:i.indnkeyatts - 1]');
 
+/** Of one table or partition; of a partitioned one, its partitions' are what the server sends. */
+const identityColumns = (table: string) => `CASE ${table}.relreplident
+      WHEN 'f' THEN (SELECT jsonb_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = ${table}.oid AND a.attnum > 0 AND NOT a.attisdropped)
+      ELSE (SELECT ${indexColumns} FROM pg_catalog.pg_index i WHERE i.indrelid = ${table}.oid
+        AND CASE ${table}.relreplident WHEN 'i' THEN i.indisreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate ELSE false END) END`;
+
 const DESCRIPTION = `
   SELECT jsonb_build_object(
     'oid', c.oid::bigint, 'schema', n.nspname, 'table', c.relname,
@@ -88,11 +95,12 @@ const DESCRIPTION = `
       JOIN pg_catalog.pg_namespace fn ON fn.oid = fc.relnamespace
       WHERE k.conrelid = c.oid AND k.contype = 'f'), '[]'),
     'replicaIdentity', CASE c.relreplident WHEN 'f' THEN 'full' WHEN 'n' THEN 'nothing' WHEN 'i' THEN 'index' ELSE 'default' END,
-    'replicaIdentityColumns', CASE c.relreplident
-      WHEN 'f' THEN (SELECT jsonb_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
-        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
-      ELSE (SELECT ${indexColumns} FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid
-        AND CASE c.relreplident WHEN 'i' THEN i.indisreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate ELSE false END) END,
+    'replicaIdentityColumns', CASE c.relkind WHEN 'p' THEN (
+        WITH part AS (SELECT ${identityColumns('r')} AS columns FROM pg_catalog.pg_partition_tree(c.oid) t
+          JOIN pg_catalog.pg_class r ON r.oid = t.relid WHERE t.isleaf OR t.relid = c.oid)
+        SELECT jsonb_agg(name) FROM (SELECT name FROM part, jsonb_array_elements_text(columns) WITH ORDINALITY AS each(name, place)
+          GROUP BY name HAVING count(*) = (SELECT count(*) FROM part) ORDER BY min(place)) AS shared)
+      ELSE ${identityColumns('c')} END,
     'comment', pg_catalog.obj_description(c.oid, 'pg_class')) AS description
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN unnest($1::text[], $2::text[]) AS wanted(schema, name) ON wanted.schema = n.nspname AND wanted.name = c.relname

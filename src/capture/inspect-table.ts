@@ -1,6 +1,7 @@
 // Judges one wanted table: may the role read it, and does an update or a delete tell which row it was?
 // https://www.postgresql.org/docs/current/logical-replication-publication.html#LOGICAL-REPLICATION-PUBLICATION-REPLICA-IDENTITY
 import { escapeIdentifier } from 'pg';
+import { identityStatement } from '../change/replica-identity.ts';
 import type { TableDescription, TableName } from '../change/table-description.ts';
 import type { Finding } from './finding.ts';
 import type { RoleFacts, TableFacts, WantedTable } from './source-facts.ts';
@@ -75,25 +76,13 @@ export function quoted({ schema, table }: TableName): string {
   return `${escapeIdentifier(schema)}.${escapeIdentifier(table)}`;
 }
 
-function identityText({ replicaIdentity, replicaIdentityColumns }: TableDescription): string {
+function identityText({ kind, replicaIdentity, replicaIdentityColumns }: TableDescription): string {
   if (replicaIdentity === 'nothing') return 'NOTHING';
   if (replicaIdentityColumns === null) {
+    if (kind === 'partitioned') return 'not on all its partitions one that holds a key';
     return replicaIdentity === 'index'
       ? 'an index that is gone'
       : 'the primary key, which it lacks or which is deferrable';
   }
   return `(${replicaIdentityColumns.join(', ')})`;
-}
-
-/** The cheapest identity that holds the key: the primary key, a unique index, else the whole row. */
-function identityStatement(description: TableDescription, key: readonly string[] | null): string {
-  const alter = `ALTER TABLE ${quoted(description)} REPLICA IDENTITY`;
-  const holdsKey = (columns: readonly string[] | null) =>
-    key !== null && columns !== null && key.every((column) => columns.includes(column));
-  if (description.replicaIdentity !== 'default' && holdsKey(description.primaryKey))
-    return `${alter} DEFAULT;`;
-  const index = description.uniqueKeys.find(
-    ({ columns, notNull, deferrable }) => notNull && !deferrable && holdsKey(columns),
-  );
-  return index === undefined ? `${alter} FULL;` : `${alter} USING INDEX ${escapeIdentifier(index.name)};`;
 }

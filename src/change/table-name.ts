@@ -36,5 +36,5 @@ export function sqlTableName({ schema, table }: TableName): string {
 }
 
 export function sqlIdentifier(name: string): string {
-  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
+  return `"${name.replaceAll('"', '""')}"`;
 }

@@ -3,8 +3,8 @@
 
 import type { PgType } from '../canonical/pg-text.ts';
 import { describeType } from '../canonical/schema.ts';
+import { fullIdentityStatement, identityStatement } from '../change/replica-identity.ts';
 import type { ColumnDescription, TableDescription } from '../change/table-description.ts';
-import { sqlTableName } from '../change/table-name.ts';
 import type { YamlPath } from '../text/yaml-text.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
 import { formatSqlType } from './default-type.ts';
@@ -183,11 +183,7 @@ function checkPartialInputs(
   });
   if (toasted.length === 0) return;
   const found = `${what} over ${inputs.join(', ')}, of which an UPDATE may leave out ${toasted.join(', ')} (unchanged TOAST)`;
-  findings.error(codes.partialInputs, place, found, `one column, or ${replicaIdentityFull(table)}`);
-}
-
-function replicaIdentityFull(table: TableDescription): string {
-  return `ALTER TABLE ${sqlTableName(table)} REPLICA IDENTITY FULL`;
+  findings.error(codes.partialInputs, place, found, `one column, or ${fullIdentityStatement(table)}`);
 }
 
 function checkFilter(check: Check): void {
@@ -209,7 +205,7 @@ function checkFilter(check: Check): void {
     codes.partialInputs,
     mapping.document.yaml.valueAt(['filter']),
     found,
-    replicaIdentityFull(table),
+    fullIdentityStatement(table),
   );
 }
 
@@ -222,12 +218,7 @@ function checkKey(check: Check): void {
   const identity = table.replicaIdentityColumns;
   if (identity === null) {
     const expected =
-      table.primaryKey === null
-        ? noKeyAdvice(table)
-        : table.replicaIdentity === 'default'
-          ? // The key is deferrable, and so no replica identity.
-            replicaIdentityFull(table)
-          : `ALTER TABLE ${sqlTableName(table)} REPLICA IDENTITY DEFAULT`;
+      table.primaryKey === null ? noKeyAdvice(table) : identityStatement(table, table.primaryKey);
     findings.error(codes.key, yaml.valueAt(['source']), 'a table without a replica identity', expected);
     return;
   }
@@ -265,5 +256,8 @@ function checkKey(check: Check): void {
 }
 
 function noKeyAdvice(table: TableDescription): string {
-  return `a primary key, or a unique index over NOT NULL columns and ALTER TABLE ${sqlTableName(table)} REPLICA IDENTITY USING INDEX …`;
+  const unique = table.uniqueKeys.find((key) => key.notNull && !key.deferrable);
+  return unique === undefined
+    ? 'a primary key, or a unique index over NOT NULL columns that is the replica identity'
+    : `a primary key, or ${identityStatement(table, unique.columns)}`;
 }

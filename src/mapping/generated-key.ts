@@ -1,8 +1,8 @@
 // What `walbridge generate` takes for a table's key, and the types that let an index of SQL Server hold it.
 // Guarantees: columns that the server sends with every change once the statement in the comment, if any, has run.
 import { fieldTypeFor } from '../canonical/avro-type-for.ts';
+import { identityStatement } from '../change/replica-identity.ts';
 import type { ColumnDescription, TableDescription } from '../change/table-description.ts';
-import { sqlIdentifier, sqlTableName } from '../change/table-name.ts';
 import type { SqlServerType } from './target.ts';
 
 /** SQL Server's clustered index keys end at 900 bytes; a fixed type takes 17 at most. */
@@ -20,21 +20,16 @@ export function keyOf(table: TableDescription): GeneratedKey | null {
     columns.every((name) => table.columns.find((column) => column.name === name)?.generated === 'no');
   const isCovered = (columns: readonly string[]) =>
     columns.every((column) => table.replicaIdentityColumns?.includes(column));
-  const alter = `ALTER TABLE ${sqlTableName(table)} REPLICA IDENTITY`;
   const unique = table.uniqueKeys.find(
     (candidate) => candidate.notNull && !candidate.deferrable && isSent(candidate.columns),
   );
   if (table.primaryKey !== null && isSent(table.primaryKey)) {
     if (isCovered(table.primaryKey)) return { columns: table.primaryKey, comment: null };
-    // Under the default identity a key is left out only where it is deferrable.
-    const mend = table.replicaIdentity === 'default' ? 'FULL' : 'DEFAULT';
-    return {
-      columns: table.primaryKey,
-      comment: `The replica identity lacks the key. Run: ${alter} ${mend};`,
-    };
+    const mend = identityStatement(table, table.primaryKey);
+    return { columns: table.primaryKey, comment: `The replica identity lacks the key. Run: ${mend}` };
   }
   if (unique === undefined) return null;
-  const mend = isCovered(unique.columns) ? '' : ` Run: ${alter} USING INDEX ${sqlIdentifier(unique.name)};`;
+  const mend = isCovered(unique.columns) ? '' : ` Run: ${identityStatement(table, unique.columns)}`;
   const lacking = table.primaryKey === null ? 'No primary key' : 'The primary key is of generated columns';
   return { columns: unique.columns, comment: `${lacking}; ${unique.name} serves as one.${mend}` };
 }

@@ -107,8 +107,15 @@ test('replica identities: each finding names the statement that mends it', async
     CREATE TABLE latepk (id int PRIMARY KEY DEFERRABLE);
     CREATE TABLE nothing (id int PRIMARY KEY); ALTER TABLE nothing REPLICA IDENTITY NOTHING;
     CREATE TABLE other (id int PRIMARY KEY, code text NOT NULL UNIQUE);
-    CREATE PUBLICATION walbridge FOR ALL TABLES`);
+    CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);
+    CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
+    CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (20); ALTER TABLE parts_2 REPLICA IDENTITY NOTHING;
+    CREATE TABLE "odd 'parts" (code text NOT NULL UNIQUE) PARTITION BY LIST (code);
+    CREATE TABLE odd_1 PARTITION OF "odd 'parts" FOR VALUES IN ('a');
+    CREATE PUBLICATION walbridge FOR ALL TABLES WITH (publish_via_partition_root)`);
   await client.query(`SELECT pg_create_logical_replication_slot('init_${number}', 'pgoutput')`);
+  const partWise = (name: string, identity: string) =>
+    `DO $$ DECLARE part regclass; BEGIN FOR part IN SELECT relid FROM pg_partition_tree('"public"."${name}"') LOOP EXECUTE format('ALTER TABLE %s REPLICA IDENTITY ${identity}', part); END LOOP; END $$;`;
   const cases: [WantedTable, string, string | null][] = [
     [wantedTable('bare'), 'WB2122', null],
     [wantedTable('uniq', ['code'], ['code']), 'WB2124', 'USING INDEX "uniq_code_key";'],
@@ -118,13 +125,19 @@ test('replica identities: each finding names the statement that mends it', async
     [wantedTable('latepk'), 'WB2124', 'FULL;'],
     [wantedTable('nothing'), 'WB2124', 'DEFAULT;'],
     [wantedTable('other', ['code'], ['code']), 'WB2124', 'USING INDEX "other_code_key";'],
+    [wantedTable('parts'), 'WB2124', partWise('parts', 'DEFAULT')],
+    [wantedTable("odd 'parts", ['code'], ['code']), 'WB2124', partWise("odd ''parts", 'FULL')],
   ];
   for (const [table, code, statement] of cases) {
     const wanted: WantedSource = { ...wantedSource(table), publications: ['walbridge'] };
     const found = (await findings(wanted)).find((finding) => finding.code === code);
     expect(found, `${table.table} ${code}`).toBeDefined();
     if (statement === null) continue;
-    expect(found!.next).toBe(`ALTER TABLE "public"."${table.table}" REPLICA IDENTITY ${statement}`);
+    expect(found!.next).toBe(
+      statement.startsWith('DO ')
+        ? statement
+        : `ALTER TABLE "public"."${table.table}" REPLICA IDENTITY ${statement}`,
+    );
     await client.query(found!.next);
     expect(await codes(wanted)).toEqual([]);
   }

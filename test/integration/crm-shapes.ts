@@ -44,6 +44,9 @@ export const ddl = `
   CREATE TABLE touches (id bigint, at timestamptz NOT NULL, kind text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
   CREATE TABLE touches_2024 PARTITION OF touches FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
   CREATE TABLE touches_rest PARTITION OF touches DEFAULT;
+  CREATE TABLE usage (code text NOT NULL, day date NOT NULL, n numeric(40,15), UNIQUE (code, day)) PARTITION BY LIST (code);
+  CREATE TABLE usage_rest PARTITION OF usage DEFAULT;
+  ALTER TABLE usage REPLICA IDENTITY FULL; ALTER TABLE usage_rest REPLICA IDENTITY FULL;
   CREATE TABLE document (id int PRIMARY KEY, title text);
   CREATE TABLE invoice (total numeric(12,2), PRIMARY KEY (id)) INHERITS (document);
 
@@ -93,6 +96,7 @@ export const changes = `
   DELETE FROM partner_category_rel WHERE category_id = 2;
   BEGIN; INSERT INTO teams VALUES (1, 1); INSERT INTO members (team_id) VALUES (1); COMMIT;
   INSERT INTO touches VALUES (1, '2024-05-05', 'mail'), (2, '2030-01-01', 'call'); UPDATE touches SET at = '2031-01-01' WHERE id = 1;
+  INSERT INTO usage VALUES ('a', '2024-01-01', 1), ('b', '2024-01-01', 2); UPDATE usage SET code = 'c', n = 3.5 WHERE n = 1; DELETE FROM usage WHERE n = 2;
   INSERT INTO document VALUES (1, 'd'); INSERT INTO invoice VALUES (2, 'i', 5.5); UPDATE document SET title = 'new';
   INSERT INTO k_text VALUES ('a', 1), ('A', 2), ('ä', 3); UPDATE k_text SET k = 'b' WHERE k = 'a';
   INSERT INTO k_email VALUES ('A@b', 1); UPDATE k_email SET k = 'a@B';

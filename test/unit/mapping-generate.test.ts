@@ -132,7 +132,7 @@ describe('generate', () => {
       { a: 'int4!' },
       { primaryKey: null, uniqueKeys: [{ name: 'T_a', columns: ['a'], notNull: true, deferrable: false }] },
     );
-    expect(generated(unique).text).toContain('ALTER TABLE public.t REPLICA IDENTITY USING INDEX "T_a";');
+    expect(generated(unique).text).toContain('ALTER TABLE "public"."t" REPLICA IDENTITY USING INDEX "T_a";');
     const mended = { ...unique, replicaIdentity: 'index' as const, replicaIdentityColumns: ['a'] };
     expect(generated(mended).findings).toEqual([]);
   });
@@ -216,9 +216,9 @@ describe('generate', () => {
 
   it('names the statement that makes a deferrable key a replica identity', () => {
     const deferrable = table('Orders', { id: 'int8!' }, { replicaIdentityColumns: null });
-    expect(generated(deferrable).text).toContain('ALTER TABLE public."Orders" REPLICA IDENTITY FULL;');
+    expect(generated(deferrable).text).toContain('ALTER TABLE "public"."Orders" REPLICA IDENTITY FULL;');
     expect(generated(deferrable).findings).toEqual([
-      expect.stringMatching(/^WB4008 .*ALTER TABLE public."Orders" REPLICA IDENTITY FULL$/),
+      expect.stringMatching(/^WB4008 .*ALTER TABLE "public"."Orders" REPLICA IDENTITY FULL;$/),
     ]);
   });
 
@@ -230,7 +230,7 @@ describe('generate', () => {
     expect(generated({ ...source, columns }).text).toContain('# Decide: give the table a primary key');
     const uniqueKeys = [{ name: 't_id', columns: ['id'], notNull: true, deferrable: false }];
     expect(generated({ ...source, columns, uniqueKeys }).text).toContain(
-      'The primary key is of generated columns; t_id serves as one. Run: ALTER TABLE public.t REPLICA IDENTITY USING INDEX t_id;',
+      'The primary key is of generated columns; t_id serves as one. Run: ALTER TABLE "public"."t" REPLICA IDENTITY USING INDEX "t_id";',
     );
   });
 
