@@ -17,6 +17,7 @@ const builtin: ReadonlyMap<number, string> = new Map(
     int2: 21,
     int4: 23,
     text: 25,
+    oid: 26,
     json: 114,
     float4: 700,
     float8: 701,
@@ -51,10 +52,14 @@ const builtin: ReadonlyMap<number, string> = new Map(
   }).map(([name, oid]) => [oid, name]),
 );
 
-/** The column's type below its domains: from the catalogue where that still agrees, else by its OID. */
+/**
+ * The column's type below its domains: from the catalogue where that still agrees, else by its OID. The stream names a domain
+ * by its own OID, a query's result by that of its base type.
+ */
 export function pgTypeOf(column: SourceColumn, described: TableDescription | undefined): PgType {
   const known = described?.columns.find(
-    (candidate) => candidate.name === column.name && candidate.typeOid === column.typeOid,
+    ({ name, typeOid, baseType }) =>
+      name === column.name && (typeOid === column.typeOid || baseType.oid === column.typeOid),
   );
   if (known !== undefined) return known.baseType;
   const name = builtin.get(column.typeOid);
