@@ -3,6 +3,8 @@
 import { z } from 'zod';
 
 const text = z.string().min(1);
+/** As long as the control tables have room for. */
+const controlName = text.max(128);
 const scalar = z.union([z.string(), z.number(), z.bigint(), z.boolean()]);
 const names = z.union([text, z.array(text).min(1)]);
 
@@ -85,7 +87,7 @@ const field = z.union([
 ]);
 
 export const documentSchema = z.strictObject({
-  entity: text.describe('The name of the mapping, unique among all.'),
+  entity: controlName.describe('The name of the mapping, unique among all.'),
   source: z
     .union([
       text,
@@ -98,7 +100,9 @@ export const documentSchema = z.strictObject({
     ])
     .describe('The table of the CRM: schema.table, or table and key.'),
   record: text.describe('The canonical record and its version: namespace.name@1.0.0'),
-  lane: text.optional().describe('Tables of one lane stay consistent with each other; main by default.'),
+  lane: controlName
+    .optional()
+    .describe('Tables of one lane stay consistent with each other; main by default.'),
   filter: text.optional().describe('A CEL condition; rows that stop meeting it are deleted from the target.'),
   target: z
     .union([

@@ -13,7 +13,7 @@ interface KeyText {
   readonly fromText: (parameter: string) => string;
 }
 
-function keyText({ name, precision, scale }: SqlServerType): KeyText | null {
+function keyText({ name, precision, scale, length }: SqlServerType): KeyText | null {
   const through = (type: string, text: string, style = ''): KeyText => ({
     toText: (column) => `CONVERT(${text}, ${column}${style})`,
     fromText: (parameter) => `CONVERT(${type}, ${parameter})`,
@@ -31,6 +31,11 @@ function keyText({ name, precision, scale }: SqlServerType): KeyText | null {
     case 'date':
       return through(name, 'varchar(10)', ', 23');
     case 'varchar':
+      // An nvarchar parameter would be compared in another order than the column's own index has.
+      return {
+        toText: (column) => column,
+        fromText: (parameter) => `CONVERT(varchar(${length ?? 1}), ${parameter})`,
+      };
     case 'nvarchar':
       return { toText: (column) => column, fromText: (parameter) => parameter };
     default:

@@ -17,15 +17,17 @@ export async function pruneBatchLog(
 ): Promise<number> {
   let removed = 0;
   for (let last = CHUNK_ROWS; last === CHUNK_ROWS && lanes.length > 0 && !signal.aborted; ) {
-    const { rowsAffected } = await session.batch(pruneStatement(lanes, days));
-    last = rowsAffected[0] ?? 0;
+    const { rows } = await session.batch<{ removed: number }>(pruneStatement(lanes, days));
+    last = rows[0]?.removed ?? 0;
     removed += last;
   }
   return removed;
 }
 
+/** Asks for the count, since the driver is told none where the session's NOCOUNT is on, as apply leaves it. */
 function pruneStatement(lanes: readonly string[], days: number): string {
   const table = controlTable('batchLog');
   const oldest = `SELECT TOP (${CHUNK_ROWS}) lane, commit_lsn, ordinal FROM ${table} WHERE lane IN (${lanes.map(quoteText).join(', ')}) AND applied_at < DATEADD(day, -${days}, SYSDATETIMEOFFSET()) ORDER BY applied_at`;
-  return `DELETE b FROM ${table} AS b JOIN (${oldest}) AS o ON o.lane = b.lane AND o.commit_lsn = b.commit_lsn AND o.ordinal = b.ordinal;`;
+  return `DELETE b FROM ${table} AS b JOIN (${oldest}) AS o ON o.lane = b.lane AND o.commit_lsn = b.commit_lsn AND o.ordinal = b.ordinal;
+SELECT @@ROWCOUNT AS removed;`;
 }

@@ -35,7 +35,7 @@ interface PermissionRow {
 const everything: readonly Permission[] = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
 
 function needs(targets: readonly (TableName & { readonly entity: string })[]): Need[] {
-  const control = (name: 'watermark' | 'batchLog' | 'quarantine', permissions: readonly Permission[]) => ({
+  const control = (name: Parameters<typeof controlTable>[0], permissions: readonly Permission[]) => ({
     entity: null,
     object: controlTable(name),
     table: controlTable(name),
@@ -45,6 +45,9 @@ function needs(targets: readonly (TableName & { readonly entity: string })[]): N
     control('watermark', ['SELECT', 'INSERT', 'UPDATE']),
     control('batchLog', ['SELECT', 'INSERT', 'DELETE']),
     control('quarantine', ['SELECT', 'INSERT', 'UPDATE']),
+    control('entity', ['SELECT', 'INSERT', 'UPDATE']),
+    control('backfill', ['SELECT', 'INSERT', 'UPDATE']),
+    control('audit', ['INSERT']),
     ...targets.map((target) => ({
       entity: target.entity,
       object: displayTable(target),

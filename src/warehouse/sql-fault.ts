@@ -203,6 +203,7 @@ const named: Readonly<Record<number, RegExp>> = {
   2601: /^Cannot insert duplicate key row in object '(.+?)' with unique index '(.+?)'\. The/,
   2627: /^Violation of (?:\w+ )+constraint '(.+?)'\. Cannot insert duplicate key in object '(.+?)'\. The/,
   2628: /^String or binary data would be truncated in table '(.+?)', column '(.+?)'\. Truncated value/,
+  2714: /^There is already an object named '(.+)' in the database/,
   2812: /^Could not find stored procedure '(.+)'/,
 };
 

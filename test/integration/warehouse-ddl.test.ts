@@ -282,6 +282,8 @@ describe('the batch log', () => {
       await warehouse.batch(`${into} ${rowOf(lane, lsn, days)}`);
     }
     const signal = AbortSignal.timeout(60_000);
+    // As apply leaves the pool's connections: the driver hears of no counts.
+    await warehouse.batch('SET NOCOUNT ON');
     expect(await pruneBatchLog(warehouse, ['crm', "o'ther"], 7, signal)).toBe(1001);
     expect(await pruneBatchLog(warehouse, ['crm'], 7, signal)).toBe(0);
     const { rows } = await warehouse.batch(`SELECT lane, commit_lsn FROM ${table} ORDER BY lane`);
