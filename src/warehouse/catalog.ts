@@ -71,6 +71,8 @@ export interface Catalog {
   /** Schemas that exist, upper case. */
   readonly schemas: ReadonlySet<string>;
   readonly unread: readonly CatalogPart[];
+  /** By `tableKey`: what else has the name of a table asked for, such as VIEW or SYNONYM, as sys.objects calls it. */
+  readonly others?: ReadonlyMap<string, string>;
 }
 
 /** Key of `Catalog.tables`: the server's default collation doesn't tell case. */

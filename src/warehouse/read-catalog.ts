@@ -2,7 +2,7 @@
 // Guarantees: what apply can't do without (tables, columns, types) is read by two plain statements; all else is asked for
 // apart, and is `unread` where the server or the login refuses. No locks held after.
 // https://learn.microsoft.com/sql/relational-databases/system-catalog-views/object-catalog-views-transact-sql
-import type { Catalog, CatalogPart, ColumnFacts, TableFacts } from './catalog.ts';
+import { type Catalog, type CatalogPart, type ColumnFacts, type TableFacts, tableKey } from './catalog.ts';
 import { among, byTable, type OfTable, readIfPossible } from './catalog-query.ts';
 import { catalogColumnType } from './catalog-type.ts';
 import { quoteTable, type TableName } from './identifier.ts';
@@ -48,7 +48,22 @@ export async function readCatalog(session: SqlSession, tables: readonly TableNam
       empty: await isEmpty(session, name),
     });
   }
-  return { tables: facts, foreignKeys: foreignKeys ?? [], schemas, unread };
+  const others = facts.size === tables.length ? new Map() : await readOthers(session, tables);
+  return { tables: facts, foreignKeys: foreignKeys ?? [], schemas, unread, others };
+}
+
+/** Empty where the server doesn't tell: it says so itself then, as soon as the table is created. */
+async function readOthers(session: SqlSession, tables: readonly TableName[]): Promise<Map<string, string>> {
+  const rows = await readIfPossible<OfTable & { readonly type_desc: string }>(
+    session,
+    `SELECT s.name AS schema_name, o.name AS table_name, o.type_desc
+FROM sys.objects AS o
+JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+WHERE o.type <> 'U' AND ${among(tables, 's.name', 'o.name')}`,
+  );
+  return new Map(
+    (rows ?? []).map((row) => [tableKey({ schema: row.schema_name, table: row.table_name }), row.type_desc]),
+  );
 }
 
 async function readSchemas(session: SqlSession): Promise<Set<string>> {

@@ -41,6 +41,11 @@ export function planTargets(catalog: Catalog, targets: readonly TargetTable[]): 
       findings.push(...adopted.findings);
       continue;
     }
+    const other = catalog.others?.get(tableKey(target));
+    if (other !== undefined) {
+      findings.push(nameTaken(target, other));
+      continue;
+    }
     if (!schemas.has(target.schema.toUpperCase())) {
       schemas.add(target.schema.toUpperCase());
       statements.push({ entity, sql: `CREATE SCHEMA ${quoteName(target.schema)}` });
@@ -50,6 +55,17 @@ export function planTargets(catalog: Catalog, targets: readonly TargetTable[]): 
     findings.push(...created.findings);
   }
   return { statements, findings };
+}
+
+function nameTaken(target: TargetTable, kind: string): WarehouseFinding {
+  return {
+    code: 'WB6119',
+    severity: 'error',
+    entity: target.entity,
+    object: displayTable(target),
+    message: `A ${kind} of the warehouse has this name; expected a table, or a name that is free. Map the table below a view or synonym instead.`,
+    statement: null,
+  };
 }
 
 const unreadParts: Readonly<

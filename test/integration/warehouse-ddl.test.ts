@@ -263,6 +263,18 @@ describe('a server without most catalog views', () => {
   });
 });
 
+describe('a name that is taken', () => {
+  it('is found before init would be refused it', async () => {
+    await warehouse.batch('CREATE VIEW dbo.legacy_view AS SELECT 1 AS id');
+    const view = { ...contacts, entity: 'legacy', schema: 'dbo', table: 'Legacy_View' };
+    const report = await initWarehouse(warehouse, [view], { dryRun: false, actor: 'test' });
+    expect(report).toMatchObject({ applied: false });
+    expect(report.findings).toContainEqual(
+      expect.objectContaining({ code: 'WB6119', severity: 'error', object: 'dbo.Legacy_View' }),
+    );
+  });
+});
+
 describe('the batch log', () => {
   it('loses what is older than its days, of the given lanes only, however much that is', async () => {
     const table = controlTable('batchLog');
