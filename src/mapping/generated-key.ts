@@ -8,6 +8,8 @@ import type { SqlServerType } from './target.ts';
 /** SQL Server's clustered index keys end at 900 bytes; a fixed type takes 17 at most. */
 const MAX_KEY_BYTES = 900;
 const FIXED_KEY_BYTES = 17;
+/** PostgreSQL's longest enum label. */
+const MAX_LABEL = 63;
 
 export interface GeneratedKey {
   readonly columns: readonly string[];
@@ -42,7 +44,7 @@ export function keyType(
   target: SqlServerType | null,
 ): { target: SqlServerType; comment: string } | null {
   const { kind } = fieldTypeFor(column.baseType, column.name);
-  if (kind !== 'string' && kind !== 'bytes') return null;
+  if (kind !== 'string' && kind !== 'bytes' && kind !== 'enum') return null;
   const variable = key.filter((name) => {
     const other = table.columns.find((candidate) => candidate.name === name);
     const type = other === undefined ? null : fieldTypeFor(other.baseType, name).kind;
@@ -54,6 +56,7 @@ export function keyType(
     return { target: { name: 'varbinary', length: bytes }, comment };
   }
   const characters = Math.floor(bytes / 2);
+  if (kind === 'enum' && MAX_LABEL <= characters) return null;
   const binary = 'Created with a binary (BIN2) collation, so that keys differ as they do in PostgreSQL';
   if (target !== null && typeof target.length === 'number' && target.length <= characters) {
     return { target, comment: `${binary}.` };

@@ -234,6 +234,15 @@ describe('generate', () => {
     );
   });
 
+  it('fits a key of many enums into an index', () => {
+    const names = Array.from({ length: 9 }, (_, at) => `e${at}`);
+    const columns = Object.fromEntries(names.map((name) => [name, 'enum(a|b)!']));
+    const many = table('t', columns, { primaryKey: names });
+    expect(generated(many).findings).toEqual([]);
+    expect(new Set(Object.values(types(many)))).toEqual(new Set(['nvarchar(50)']));
+    expect(types(table('t', { id: 'enum(a|b)!' }))).toEqual({ id: 'nvarchar(63)' });
+  });
+
   it('says so of more columns than SQL Server takes', () => {
     const many = Object.fromEntries(Array.from({ length: 1100 }, (_, at) => [`c${at}`, 'int4']));
     expect(generated(table('wide', { id: 'int8!', ...many })).text).toContain('# 1101 columns, ');
