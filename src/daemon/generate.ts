@@ -10,7 +10,7 @@ import type { Settings } from '../config/settings.ts';
 import { WalbridgeError } from '../fault/fault.ts';
 import { parseMapping } from '../mapping/document.ts';
 import { generateMapping } from '../mapping/generate.ts';
-import { type KnownMapping, nameTables } from '../mapping/generated-names.ts';
+import { type KnownMapping, nameTables } from '../mapping/generated-table-names.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import { sourceOf } from './connections.ts';
 
@@ -42,9 +42,10 @@ export async function generateFiles(settings: Settings, request: GenerateRequest
   const refused = empty.filter(isNamed);
   if (refused.length > 0) throw columnless(refused);
   const kept = described.filter((table) => !empty.includes(table));
-  const names = nameTables(kept, await knownMappings(settings.mappings));
+  const names = nameTables(kept, await knownMappings(settings.mappings), request);
   const files = kept.flatMap((table, index) => {
-    const generated = generateMapping(table, { ...request, name: names[index] ?? table.table });
+    const given = names[index];
+    const generated = generateMapping(table, { ...request, ...(given !== undefined && { names: given }) });
     return [
       { path: join(settings.schemas, generated.schemaPath), text: generated.schemaText },
       { path: join(settings.mappings, generated.mappingPath), text: generated.mappingText },
@@ -172,8 +173,7 @@ async function knownMappings(folder: string): Promise<KnownMapping[]> {
         const stem = file.slice(0, -'.yaml'.length);
         if (document === null) return { stem, document };
         const { source, entity, record, target } = document;
-        const name = record.fullName.slice(record.fullName.lastIndexOf('.') + 1);
-        return { stem, document: { source, entity, record: name, target: target.table } };
+        return { stem, document: { source, entity, record: record.fullName, target } };
       }),
   );
 }

@@ -10,6 +10,7 @@ import { formatTableName } from '../change/table-name.ts';
 import { formatSqlType } from './default-type.ts';
 import { type GeneratedKey, keyOf, keyType } from './generated-key.ts';
 import { avroName, columnName, fileStem } from './generated-names.ts';
+import type { GivenNames } from './generated-table-names.ts';
 import type { SqlServerType } from './target.ts';
 
 export interface GeneratedMapping {
@@ -26,8 +27,8 @@ export interface GenerateOptions {
   readonly namespace?: string;
   /** Schema of the target table in the warehouse; crm by default. */
   readonly targetSchema?: string;
-  /** Of the mapping, its record and its target table; the source table's own by default. */
-  readonly name?: string;
+  /** By default all after the source table. */
+  readonly names?: GivenNames;
 }
 
 interface GeneratedField {
@@ -51,8 +52,9 @@ interface TakenNames {
 
 export function generateMapping(table: TableDescription, options: GenerateOptions = {}): GeneratedMapping {
   const namespace = options.namespace ?? 'crm';
-  const name = options.name ?? table.table;
-  const record = avroName(name, new Set());
+  const record = options.names?.record ?? avroName(table.table, new Set());
+  const entity = options.names?.entity ?? table.table;
+  const target = { schema: options.targetSchema ?? 'crm', table: options.names?.table ?? table.table };
   const key = keyOf(table);
   const taken: TakenNames = { fields: new Set(), types: new Set([record]), columns: new Set() };
   const published = table.columns.filter((column) => column.generated === 'no');
@@ -60,13 +62,13 @@ export function generateMapping(table: TableDescription, options: GenerateOption
   return {
     schemaPath: `${namespace}/${record}/1.0.0.avsc`,
     schemaText: schemaText(table, namespace, record, fields),
-    mappingPath: `${fileStem(name)}.yaml`,
+    mappingPath: `${fileStem(entity)}.yaml`,
     mappingText: [
       ...headLines(table, fields.length),
-      `entity: ${yamlText(name)}`,
+      `entity: ${yamlText(entity)}`,
       ...sourceLines(table, key),
       `record: ${namespace}.${record}@1.0.0`,
-      `target: ${yamlText(formatTableName({ schema: options.targetSchema ?? 'crm', table: name }))}`,
+      `target: ${yamlText(formatTableName(target))}`,
       `metadata: {commitLsn: ${metadataColumn('_commit_lsn', taken)}, commitTime: ${metadataColumn('_commit_time', taken)}}`,
       'fields:',
       ...fields.flatMap(fieldLines),

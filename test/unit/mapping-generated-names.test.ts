@@ -2,9 +2,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatTableName, parseTableName } from '../../src/change/table-name.ts';
-import { avroName, fileStem, folded, nameTables } from '../../src/mapping/generated-names.ts';
+import { fileStem, folded } from '../../src/mapping/generated-names.ts';
+import { type KnownMapping, nameTables as nameAll } from '../../src/mapping/generated-table-names.ts';
 
 const of = (...names: [string, string][]) => names.map(([schema, table]) => ({ schema, table }));
+
+const places = { namespace: 'crm', targetSchema: 'crm' };
+const nameTables = (tables: ReturnType<typeof of>, known: readonly KnownMapping[]) =>
+  nameAll(tables, known, places).map(({ entity }) => entity);
 
 describe('names of mappings', () => {
   it('are the tables’ own', () => {
@@ -23,13 +28,20 @@ describe('names of mappings', () => {
       ['public', 'a-b'],
       ['public', 'a_b'],
     );
-    expect(nameTables(tables, [])).toEqual(['person', 'w_person', 'w_PERSON_2', 'public_a-b', 'a_b']);
+    expect(nameTables(tables, [])).toEqual(['person', 'w_person', 'w_PERSON_2', 'a-b', 'a_b']);
+    // A record is Avro's to name, a table SQL Server's.
+    expect(nameAll(tables, [], places)[3]).toEqual({ entity: 'a-b', record: 'public_a_b', table: 'a-b' });
   });
 
   it('leave those of other tables’ mappings alone, and keep a table’s own', () => {
     const known = (schema: string, table: string, name: string) => ({
       stem: name,
-      document: { source: { schema, table }, entity: name, record: name, target: name },
+      document: {
+        source: { schema, table },
+        entity: name,
+        record: `crm.${name}`,
+        target: { schema: 'crm', table: name },
+      },
     });
     const there = [
       known('public', 'person', 'person'),
@@ -42,7 +54,24 @@ describe('names of mappings', () => {
       'person',
     ]);
     // One that cannot be read is not in the way: --force is asked for where it is overwritten.
-    expect(nameTables(of(['w', 'person']), [{ stem: 'person', document: null }])).toEqual(['person']);
+    const unreadable = [{ stem: 'person', document: null }];
+    expect(nameTables(of(['w', 'person'], ['v', 'person']), unreadable)).toEqual(['person', 'v_person']);
+  });
+
+  it('leave records and target tables alone where a namespace and a schema of their own are free', () => {
+    const there: KnownMapping = {
+      stem: 'person',
+      document: {
+        source: { schema: 'public', table: 'person' },
+        entity: 'person',
+        record: 'crm.person',
+        target: { schema: 'crm', table: 'person' },
+      },
+    };
+    const names = (namespace: string, targetSchema: string) =>
+      nameAll(of(['w', 'person']), [there], { namespace, targetSchema });
+    expect(names('crm', 'crm')).toEqual([{ entity: 'w_person', record: 'w_person', table: 'w_person' }]);
+    expect(names('w', 'w')).toEqual([{ entity: 'w_person', record: 'person', table: 'person' }]);
   });
 
   it('never meet: as files, as records, as tables', () => {
@@ -55,13 +84,14 @@ describe('names of mappings', () => {
       fc.property(
         fc.uniqueArray(fc.tuple(name, name), { selector: ([a, b]) => `${a}\0${b}`, maxLength: 12 }),
         (pairs) => {
-          const names = nameTables(of(...pairs), []);
+          const names = nameAll(of(...pairs), [], places);
           for (const place of [
-            (each: string) => folded(each),
-            (each: string) => folded(fileStem(each)),
-            (each: string) => folded(avroName(each, new Set())),
+            names.map(({ entity }) => folded(entity)),
+            names.map(({ entity }) => folded(fileStem(entity))),
+            names.map(({ record }) => folded(record)),
+            names.map(({ table }) => folded(table)),
           ]) {
-            expect(new Set(names.map(place)).size).toBe(names.length);
+            expect(new Set(place).size).toBe(names.length);
           }
         },
       ),
