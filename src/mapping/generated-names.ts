@@ -25,7 +25,8 @@ const PLAIN = /^[\p{L}\p{N}_][\p{L}\p{N}_$#@]*(?:[ .-][\p{L}\p{N}_$#@]+)*$/u;
 
 /** The warehouse's column: named like the source's where that is plain, else like the field; new in `taken`, whatever the case. */
 export function columnName(name: string, field: string, taken: Set<string>): string {
-  const isPlain = PLAIN.test(name) && [...name].length === name.length;
+  // `constructor` and the like are what readers in JavaScript trip over.
+  const isPlain = PLAIN.test(name) && [...name].length === name.length && !(name in Object.prototype);
   return free(isPlain ? name : field, folded, taken);
 }
 
