@@ -275,6 +275,17 @@ describe('a name that is taken', () => {
   });
 });
 
+describe('a statement that the server refuses', () => {
+  it('is named, with the mapping that it is for', async () => {
+    const column = (name: string) => ({ name, type: { name: 'int' as const }, nullable: true, field: name });
+    const columns = [...contacts.columns.slice(0, 1), column('v'), column('V')];
+    const twice = { ...contacts, entity: 'twice', table: 'twice', columns, metadata: {} };
+    await expect(initWarehouse(warehouse, [twice], { dryRun: false, actor: 'test' })).rejects.toMatchObject({
+      what: expect.stringMatching(/^CREATE TABLE \[\w+\]\.\[twice\] for twice failed: SQL Server error \d+/),
+    });
+  });
+});
+
 describe('the batch log', () => {
   it('loses what is older than its days, of the given lanes only, however much that is', async () => {
     const table = controlTable('batchLog');
