@@ -7,6 +7,9 @@ import type { FieldType } from './schema.ts';
 /** For numeric without precision: stated in docs/types.md, changed by hand in the generated schema. */
 const UNCONSTRAINED = { kind: 'decimal', precision: 38, scale: 10 } as const;
 
+/** Kept whatever that leaves for integer digits. */
+const MOST_FRACTION = 28;
+
 const types: Readonly<Record<string, FieldType>> = {
   bool: { kind: 'boolean' },
   int2: { kind: 'int' },
@@ -47,8 +50,14 @@ function decimalType(numeric: BaseType['numeric']): FieldType {
   // numeric(3,5) holds 0.00999 at most: Avro wants the scale within the precision.
   const precision = Math.max(numeric.precision - Math.min(0, numeric.scale), scale);
   if (precision <= MAX_PRECISION) return { kind: 'decimal', precision, scale };
-  // Wider than the warehouse: fractional digits are kept and integer digits given up, each misfit by name.
-  return { kind: 'decimal', precision: MAX_PRECISION, scale: Math.min(scale, MAX_PRECISION) };
+  // Wider than the warehouse: fractional digits are kept and integer digits given up, each misfit by name; but none would be
+  // left of a scale of 38.
+  const integers = Math.min(precision - scale, MAX_PRECISION - UNCONSTRAINED.scale);
+  return {
+    kind: 'decimal',
+    precision: MAX_PRECISION,
+    scale: Math.min(scale, Math.max(MOST_FRACTION, MAX_PRECISION - integers)),
+  };
 }
 
 function enumType(labels: readonly string[], column: string, taken: Set<string>): FieldType {
