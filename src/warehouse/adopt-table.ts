@@ -26,6 +26,7 @@ export function adoptTable(facts: TableFacts, target: TargetTable): Adoption {
     ...keyFindings(facts, target),
     ...triggerFindings(facts, target),
     ...temporalFindings(facts, target),
+    ...maskFindings(facts, target),
   );
   return adoption;
 }
@@ -200,6 +201,19 @@ function triggerFindings(facts: TableFacts, target: TargetTable): WarehouseFindi
             `The trigger ${trigger.name} runs within each batch: it has to work on many rows at once, and rows that it refuses go to quarantine.`,
           ),
     );
+}
+
+/** A row whose unchanged columns come from the table itself would get the masks in their place. */
+function maskFindings(facts: TableFacts, target: TargetTable): WarehouseFinding[] {
+  return (facts.masked ?? []).map((column) =>
+    finding(
+      target,
+      'WB6120',
+      'warning',
+      column,
+      'The column is masked, and the login lacks UNMASK: where a change keeps its value (unchanged TOAST), the mask would be written over it. GRANT UNMASK to it.',
+    ),
+  );
 }
 
 function temporalFindings(facts: TableFacts, target: TargetTable): WarehouseFinding[] {

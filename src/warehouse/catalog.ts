@@ -58,6 +58,8 @@ export interface TableFacts {
   /** System-versioned: its period columns are the server's; TRUNCATE is refused (13545), so delete. */
   readonly temporal: boolean;
   readonly empty: boolean;
+  /** Columns that the login reads masked only. None where the server doesn't tell. */
+  readonly masked?: readonly string[];
 }
 
 /** What the server or the login may refuse to tell, and walbridge can work without. */

@@ -27,6 +27,7 @@ export async function readCatalog(session: SqlSession, tables: readonly TableNam
   const uniqueKeys = known('unique keys', await readUniqueKeys(session, tables));
   const triggers = known('triggers', await readTriggers(session, tables));
   const foreignKeys = known('foreign keys', await readForeignKeys(session, tables));
+  const masked = await readMasked(session, tables);
   const facts = new Map<string, TableFacts>();
   for (const [key, rows] of columns) {
     const first = rows[0];
@@ -46,6 +47,7 @@ export async function readCatalog(session: SqlSession, tables: readonly TableNam
       triggers: triggers === null ? null : (triggers.get(key) ?? []),
       temporal: periods.some((period) => period.temporal_type === SYSTEM_VERSIONED),
       empty: await isEmpty(session, name),
+      masked: masked.get(key)?.map((row) => row.name) ?? [],
     });
   }
   const others = facts.size === tables.length ? new Map() : await readOthers(session, tables);
@@ -150,6 +152,22 @@ async function readTemporal(
 ${columnsOf(tables)}`,
   );
   return rows === null ? null : byTable(rows);
+}
+
+/**
+ * Dynamic data masking: what the login reads of these columns, and would write back, is the mask.
+ * https://learn.microsoft.com/sql/relational-databases/security/dynamic-data-masking
+ */
+async function readMasked(
+  session: SqlSession,
+  tables: readonly TableName[],
+): Promise<Map<string, (OfTable & { readonly name: string })[]>> {
+  const rows = await readIfPossible<OfTable & { readonly name: string }>(
+    session,
+    `SELECT s.name AS schema_name, t.name AS table_name, c.name
+${columnsOf(tables)} AND c.is_masked = 1 AND HAS_PERMS_BY_NAME(NULL, N'DATABASE', N'UNMASK') = 0`,
+  );
+  return byTable(rows ?? []);
 }
 
 function columnFacts(

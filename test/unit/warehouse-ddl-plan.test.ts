@@ -228,6 +228,9 @@ describe('a legacy table', () => {
       { code: 'WB6112', severity: 'error', statement: 'ALTER TABLE [crm].[contacts] DISABLE TRIGGER [trg]' },
     ]);
     expect(adopt({ triggers: [{ ...trigger, disabled: true }] }).findings).toEqual([]);
+    expect(adopt({ masked: ['Name'] }).findings).toMatchObject([
+      { code: 'WB6120', severity: 'warning', object: 'crm.contacts.Name' },
+    ]);
     expect(adopt({ temporal: true }).findings).toMatchObject([{ code: 'WB6114', severity: 'advice' }]);
   });
 });
