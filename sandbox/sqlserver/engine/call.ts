@@ -8,7 +8,18 @@ import { convert } from './convert.ts';
 import { errors, SqlError, unsupported } from './errors.ts';
 import { type Binder, compare, concatenation, unify } from './expression.ts';
 import { type Bound, type Scope, text } from './scope.ts';
-import { BIGINT, category, decimal, FLOAT, INT, isDecimal, isUnicode, nvarchar, varchar } from './types.ts';
+import {
+  BIGINT,
+  category,
+  decimal,
+  FLOAT,
+  fixedBytes,
+  INT,
+  isDecimal,
+  isUnicode,
+  nvarchar,
+  varchar,
+} from './types.ts';
 
 export type Call = Extract<Expr, { k: 'call' }>;
 export type Bind = (binder: Binder, call: Call, scope: Scope) => Bound;
@@ -178,6 +189,8 @@ const PLAIN: Readonly<Record<string, readonly [min: number, max: number, make: P
     (e) => {
       const type = e!.type.length === 'max' ? BIGINT : INT;
       if (category(e!.type) === 'binary') return made(`octet_length(${e!.sql})`, type, e!.nullable);
+      const bytes = fixedBytes(e!.type);
+      if (bytes) return made(`(CASE WHEN ${e!.sql} IS NOT NULL THEN ${bytes} END)`, INT, e!.nullable);
       if (category(e!.type) !== 'string') throw unsupported(`DATALENGTH of ${e!.type.name}`);
       return made(
         isUnicode(e!.type) ? `(2*_sandbox.units(${e!.sql}))` : `char_length(_sandbox.t(${e!.sql}))`,

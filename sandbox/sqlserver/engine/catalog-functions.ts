@@ -80,8 +80,17 @@ DECLARE h text COLLATE "C" := CASE WHEN style = 1 AND _sandbox.t(v) COLLATE "C" 
  IF h ~ '^([0-9a-fA-F]{2})*$' THEN RETURN decode(h, 'hex'); END IF;
  IF NOT attempt THEN PERFORM _sandbox.fail(8114, 5, 16, 'Error converting data type varchar to varbinary.'); END IF;
  RETURN NULL; END $$;
-CREATE FUNCTION _sandbox.integer_bytes(v bigint, n int) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT substr(int8send(v), 9 - n, n) $$;
-CREATE FUNCTION _sandbox.bytes_integer(v bytea) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT ('x' || lpad(encode(v, 'hex'), 16, '0'))::bit(64)::bigint $$;
+-- A number's bytes in a binary of n bytes: zeros or a cut on the left.
+CREATE FUNCTION _sandbox.right_bytes(v bytea, n int) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+SELECT CASE WHEN octet_length(v) >= n THEN substr(v, octet_length(v) - n + 1) ELSE decode(repeat('00', n - octet_length(v)), 'hex') || v END $$;
+-- The last n bytes as a signed integer; fewer have zeros before them.
+CREATE FUNCTION _sandbox.bytes_integer(v bytea, n int) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+SELECT (('x' || encode(_sandbox.right_bytes(v, n), 'hex') || repeat('0', 16 - 2 * n))::bit(64)::bigint) >> (64 - 8 * n) $$;
+-- The first three groups of a uniqueidentifier are little-endian.
+CREATE FUNCTION _sandbox.swap_guid(v bytea) RETURNS bytea LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+SELECT substr(v, 4, 1) || substr(v, 3, 1) || substr(v, 2, 1) || substr(v, 1, 1) || substr(v, 6, 1) || substr(v, 5, 1) || substr(v, 8, 1) || substr(v, 7, 1) || substr(v, 9, 8) $$;
+CREATE FUNCTION _sandbox.bytes_guid(v bytea) RETURNS uuid LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+SELECT encode(_sandbox.swap_guid(_sandbox.pad_binary(v, 16)), 'hex')::uuid $$;
 
 CREATE FUNCTION _sandbox.bad_value(v bpchar, source text, target text, attempt boolean) RETURNS void LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN IF NOT attempt THEN PERFORM _sandbox.fail(245, 1, 16, 'Conversion failed when converting the ' || source || ' value ''' || _sandbox.t(v) || ''' to data type ' || target || '.'); END IF; END $$;
@@ -140,6 +149,19 @@ DECLARE e int; n numeric; BEGIN
  n := round(v::numeric, 5 - e);
  IF e BETWEEN -5 AND 5 THEN RETURN trim_scale(n)::text; END IF;
  RETURN trim_scale(round(n / ('1e' || e)::numeric, 5))::text || 'e' || CASE WHEN e < 0 THEN '-' ELSE '+' END || lpad(abs(e)::text, 3, '0'); END $$;
+-- The decimal number that a float is, to its last digit: its casts to numeric and text round.
+CREATE FUNCTION _sandbox.float_exact(v float8) RETURNS numeric LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+DECLARE bits bigint := ('x' || encode(float8send(abs(v)), 'hex'))::bit(64)::bigint; e int := (bits >> 52)::int; m numeric := bits & 4503599627370495; BEGIN
+ IF e = 0 THEN e := 1; ELSE m := m + 4503599627370496; END IF;
+ IF e >= 1075 THEN m := m * power(2::numeric, e - 1075); ELSE m := m * power(5::numeric, 1075 - e) * ('1e-' || 1075 - e)::numeric; END IF;
+ RETURN CASE WHEN v < 0 THEN -m ELSE m END; END $$;
+-- Styles 1, 2 and 3: 8, 16 or 17 digits in scientific notation.
+CREATE FUNCTION _sandbox.float_digits(v float8, digits int) RETURNS bpchar LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+DECLARE n numeric := _sandbox.float_exact(v); e int := CASE WHEN v = 0 THEN 0 ELSE floor(log(abs(v)))::int END; BEGIN
+ IF v <> 0 AND abs(n) < ('1e' || e)::numeric THEN e := e - 1; END IF;
+ n := round(n * ('1e' || -e)::numeric, digits - 1);
+ IF abs(n) >= 10 THEN e := e + 1; n := round(n / 10, digits - 1); END IF;
+ RETURN n::text || 'e' || CASE WHEN e < 0 THEN '-' ELSE '+' END || lpad(abs(e)::text, 3, '0'); END $$;
 
 CREATE FUNCTION _sandbox."left"(text, int) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT CASE WHEN $2 < 0 THEN substr($1, 1, $2) ELSE pg_catalog.left($1, $2) END $$;
 CREATE FUNCTION _sandbox."right"(text, int) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT CASE WHEN $2 < 0 THEN substr($1, 1, $2) ELSE pg_catalog.right($1, $2) END $$;

@@ -3,7 +3,7 @@
 import type { SqlType } from '../session.ts';
 import { errors, SqlError, unsupported } from './errors.ts';
 import { type Bound, type ColumnMeta, shown, type TableMeta, text } from './scope.ts';
-import { asDecimal, category, isFixed, isInteger, isUnicode, pgType } from './types.ts';
+import { asDecimal, category, isDecimal, isFixed, isFloat, isInteger, isUnicode, pgType } from './types.ts';
 
 export interface Conversion {
   readonly style?: number;
@@ -33,15 +33,19 @@ export function convert(e: Bound, to: SqlType, how: Conversion = {}): Bound {
     return result(to.name === 'binary' ? `_sandbox.pad_binary(${cut},${to.length})` : cut);
   }
   if (from === into) return result(e.sql);
-  if (from === 'number' && into === 'binary' && isInteger(e.type)) {
-    const bytes = { tinyint: 1, smallint: 2, int: 4, bigint: 8 }[e.type.name as 'int'];
-    const width = to.length === 'max' ? 8 : (to.length ?? 8);
-    return result(
-      `_sandbox.integer_bytes(${e.sql},${to.name === 'binary' ? width : Math.min(bytes, width)})`,
-    );
+  if (from === 'number' && into === 'binary') {
+    const bytes = numberAsBytes(e);
+    if (bytes) return result(ofLength(bytes.sql, bytes.length, to));
   }
-  if (from === 'binary' && into === 'number' && isInteger(to))
-    return result(`_sandbox.bytes_integer(${e.sql})::${pgType(to)}`);
+  if (from === 'guid' && into === 'binary')
+    return result(limited(`_sandbox.swap_guid(uuid_send(${e.sql}))`, to));
+  if (from === 'binary' && into === 'guid') return result(`_sandbox.bytes_guid(${e.sql})`);
+  if (from === 'binary' && isInteger(to))
+    return result(
+      to.name === 'tinyint'
+        ? `(_sandbox.bytes_integer(${e.sql},1)&255)::smallint`
+        : `_sandbox.bytes_integer(${e.sql},${BYTES[to.name as 'int']})::${pgType(to)}`,
+    );
   if (how.implicit)
     throw from === 'date' || into === 'date'
       ? errors.clash(e.type.name, to.name)
@@ -49,7 +53,7 @@ export function convert(e: Bound, to: SqlType, how: Conversion = {}): Bound {
   if (
     (from === 'date' && into === 'number') ||
     (from === 'number' && into === 'date') ||
-    from === 'binary' ||
+    (from === 'binary' && !isFloat(to)) ||
     into === 'binary'
   ) {
     throw unsupported(`conversion from ${e.type.name} to ${to.name}`);
@@ -59,6 +63,23 @@ export function convert(e: Bound, to: SqlType, how: Conversion = {}): Bound {
     `Explicit conversion from data type ${e.type.name} to ${to.name} is not allowed.`,
     2,
   );
+}
+
+const BYTES = { bit: 1, tinyint: 1, smallint: 2, int: 4, bigint: 8, real: 4, float: 8, money: 8 } as const;
+
+/** As SQL Server stores it, high byte first; undefined for decimals, whose form depends on the version. */
+function numberAsBytes({ sql, type }: Bound): { sql: string; length: number } | undefined {
+  if (isDecimal(type)) return undefined;
+  const length = BYTES[type.name as keyof typeof BYTES];
+  if (isFloat(type)) return { sql: `float${length}send(${sql})`, length };
+  const whole = type.name === 'bit' ? `(${sql})::int` : type.name === 'money' ? `(${sql})*10000` : sql;
+  return { sql: `_sandbox.right_bytes(int8send((${whole})::bigint),${length})`, length };
+}
+
+function ofLength(sql: string, length: number, to: SqlType): string {
+  const room = to.length === 'max' ? length : (to.length ?? length);
+  const wanted = to.name === 'binary' ? room : Math.min(length, room);
+  return wanted === length ? sql : `_sandbox.right_bytes(${sql},${wanted})`;
 }
 
 /** Whether every value of `from` is short enough for `to`. */
@@ -174,7 +195,8 @@ function toText(e: Bound, to: SqlType, style: number): string {
     default:
       if (e.type.name === 'bit') sql = `(CASE WHEN ${e.sql} THEN '1' WHEN NOT ${e.sql} THEN '0' END)::bpchar`;
       else if (e.type.name === 'float' || e.type.name === 'real') {
-        sql = style === 3 ? `(${e.sql})::text::bpchar` : `_sandbox.float_text(${e.sql})`;
+        const digits = [undefined, 8, 16, 17][style];
+        sql = digits ? `_sandbox.float_digits(${e.sql},${digits})` : `_sandbox.float_text(${e.sql})`;
       } else if (e.type.name === 'money') sql = `round(${e.sql},${style === 2 ? 4 : 2})::text::bpchar`;
       else sql = `(${e.sql})::text::bpchar`;
       if (to.length !== 'max' && !isUnicode(to) && ['tinyint', 'smallint', 'int'].includes(e.type.name))

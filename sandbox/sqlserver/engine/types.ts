@@ -49,6 +49,7 @@ export const isUnicode = (type: SqlType): boolean =>
   type.name === 'nvarchar' || type.name === 'nchar' || type.name === 'sysname' || type.name === 'xml';
 export const isFixed = (type: SqlType): boolean => ['char', 'nchar', 'binary'].includes(type.name);
 export const isDecimal = (type: SqlType): boolean => type.name === 'decimal' || type.name === 'numeric';
+export const isFloat = (type: SqlType): boolean => type.name === 'float' || type.name === 'real';
 export const isInteger = (type: SqlType): boolean =>
   ['tinyint', 'smallint', 'int', 'bigint'].includes(type.name);
 
@@ -178,6 +179,39 @@ export function asDecimal(type: SqlType): SqlType {
       return decimal(19, 4);
     default:
       return isDecimal(type) ? type : decimal(38, 10);
+  }
+}
+
+/** Bytes of a value, for types that always take as many. */
+export function fixedBytes(type: SqlType): number | undefined {
+  const fraction = (type.scale ?? 7) <= 2 ? 3 : (type.scale ?? 7) <= 4 ? 4 : 5;
+  switch (type.name) {
+    case 'bit':
+    case 'tinyint':
+      return 1;
+    case 'smallint':
+      return 2;
+    case 'date':
+      return 3;
+    case 'int':
+    case 'real':
+    case 'smalldatetime':
+      return 4;
+    case 'bigint':
+    case 'float':
+    case 'money':
+    case 'datetime':
+      return 8;
+    case 'time':
+      return fraction;
+    case 'datetime2':
+      return fraction + 3;
+    case 'datetimeoffset':
+      return fraction + 5;
+    case 'uniqueidentifier':
+      return 16;
+    default:
+      return undefined;
   }
 }
 
