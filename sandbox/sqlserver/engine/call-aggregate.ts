@@ -5,7 +5,8 @@ import type { OrderItem, Over } from './ast.ts';
 import type { Call } from './call.ts';
 import { convert } from './convert.ts';
 import { SqlError, unsupported } from './errors.ts';
-import { type Binder, ordered } from './expression.ts';
+import type { Binder } from './expression.ts';
+import { ordered } from './operators.ts';
 import type { Bound, Scope } from './scope.ts';
 import { BIGINT, category, decimal, FLOAT, INT, isDecimal, isUnicode, nvarchar, varchar } from './types.ts';
 

@@ -1,9 +1,10 @@
 // Conversions between SQL Server's types, explicit (CAST, CONVERT, TRY_…) and implicit.
 // (https://learn.microsoft.com/sql/t-sql/functions/cast-and-convert-transact-sql)
 import type { SqlType } from '../session.ts';
+import { fromBinary, limited, toBinary } from './convert-binary.ts';
 import { errors, SqlError, unsupported } from './errors.ts';
 import { type Bound, type ColumnMeta, shown, type TableMeta, text } from './scope.ts';
-import { asDecimal, category, isDecimal, isFixed, isFloat, isInteger, isUnicode, pgType } from './types.ts';
+import { asDecimal, category, isFixed, isFloat, isInteger, isUnicode, pgType } from './types.ts';
 
 export interface Conversion {
   readonly style?: number;
@@ -33,19 +34,8 @@ export function convert(e: Bound, to: SqlType, how: Conversion = {}): Bound {
     return result(to.name === 'binary' ? `_sandbox.pad_binary(${cut},${to.length})` : cut);
   }
   if (from === into) return result(e.sql);
-  if (from === 'number' && into === 'binary') {
-    const bytes = numberAsBytes(e);
-    if (bytes) return result(ofLength(bytes.sql, bytes.length, to));
-  }
-  if (from === 'guid' && into === 'binary')
-    return result(limited(`_sandbox.swap_guid(uuid_send(${e.sql}))`, to));
-  if (from === 'binary' && into === 'guid') return result(`_sandbox.bytes_guid(${e.sql})`);
-  if (from === 'binary' && isInteger(to))
-    return result(
-      to.name === 'tinyint'
-        ? `(_sandbox.bytes_integer(${e.sql},1)&255)::smallint`
-        : `_sandbox.bytes_integer(${e.sql},${BYTES[to.name as 'int']})::${pgType(to)}`,
-    );
+  const bytes = from === 'binary' ? fromBinary(e, to) : into === 'binary' ? toBinary(e, to) : undefined;
+  if (bytes) return result(bytes);
   if (how.implicit)
     throw from === 'date' || into === 'date'
       ? errors.clash(e.type.name, to.name)
@@ -63,23 +53,6 @@ export function convert(e: Bound, to: SqlType, how: Conversion = {}): Bound {
     `Explicit conversion from data type ${e.type.name} to ${to.name} is not allowed.`,
     2,
   );
-}
-
-const BYTES = { bit: 1, tinyint: 1, smallint: 2, int: 4, bigint: 8, real: 4, float: 8, money: 8 } as const;
-
-/** As SQL Server stores it, high byte first; undefined for decimals, whose form depends on the version. */
-function numberAsBytes({ sql, type }: Bound): { sql: string; length: number } | undefined {
-  if (isDecimal(type)) return undefined;
-  const length = BYTES[type.name as keyof typeof BYTES];
-  if (isFloat(type)) return { sql: `float${length}send(${sql})`, length };
-  const whole = type.name === 'bit' ? `(${sql})::int` : type.name === 'money' ? `(${sql})*10000` : sql;
-  return { sql: `_sandbox.right_bytes(int8send((${whole})::bigint),${length})`, length };
-}
-
-function ofLength(sql: string, length: number, to: SqlType): string {
-  const room = to.length === 'max' ? length : (to.length ?? length);
-  const wanted = to.name === 'binary' ? room : Math.min(length, room);
-  return wanted === length ? sql : `_sandbox.right_bytes(${sql},${wanted})`;
 }
 
 /** Whether every value of `from` is short enough for `to`. */
@@ -163,11 +136,6 @@ function fromString(e: Bound, to: SqlType, style: number, attempt: boolean): str
       return fits(e.type, to) ? narrow : `_sandbox.cut(${narrow},${to.length})`;
     }
   }
-}
-
-function limited(sql: string, to: SqlType): string {
-  if (to.name === 'binary') return `_sandbox.pad_binary(${sql},${to.length})`;
-  return to.length === 'max' ? sql : `substr(${sql},1,${to.length})`;
 }
 
 /** A timestamp as the date type asks: PostgreSQL rounds to its digits as SQL Server does. */

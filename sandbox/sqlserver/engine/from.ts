@@ -1,6 +1,6 @@
 // FROM: tables, derived tables, joins, APPLY and the table functions; fills the scope with what they offer.
 import type { Source } from './ast.ts';
-import { pathAsArray } from './call.ts';
+import { pathAsArray } from './call-text.ts';
 import { convert } from './convert.ts';
 import { SqlError, unsupported } from './errors.ts';
 import type { Binder, QueryColumn } from './expression.ts';

@@ -1,11 +1,12 @@
 // Runs a batch's statements in order: control of flow, TRY … CATCH, variables, options, transactions.
 // An error outside of TRY goes to the client and the batch goes on, unless SQL Server would end it there.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Expr, Statement } from './ast.ts';
-import * as define from './define.ts';
+import type { Statement } from './ast.ts';
+import { runDatabase, runDefinitionOf } from './definitions.ts';
 import { Cancelled, errors, SqlError, unsupported } from './errors.ts';
 import { setOption } from './options.ts';
 import { executeProcedure, executeText } from './procedures.ts';
+import { raise, thrown } from './raise.ts';
 import {
   EndOfBatch,
   endsBatch,
@@ -14,16 +15,11 @@ import {
   guarded,
   type Running,
   runChange,
-  runDefinition,
   runQuery,
   runTruncate,
   test,
-  translated,
   variable,
-  writable,
 } from './run.ts';
-import { quote, reference, shown, type TableMeta } from './scope.ts';
-import type { State } from './state.ts';
 import { nvarchar } from './types.ts';
 
 export type Flow = 'next' | 'break' | 'continue' | 'return';
@@ -169,133 +165,14 @@ async function dispatch(run: Running, s: Statement): Promise<Flow> {
       return 'next';
     case 'createDatabase':
     case 'dropDatabase':
-      await guarded(run, s.k, () => database(run, s));
+      await guarded(run, s.k, () => runDatabase(run, s));
       finish(run, null);
       return 'next';
     case 'use':
       throw unsupported('USE');
     default:
-      await definition(run, s);
+      await runDefinitionOf(run, s);
       return 'next';
-  }
-}
-
-async function database(
-  { state }: Running,
-  s: Extract<Statement, { k: 'createDatabase' | 'dropDatabase' }>,
-): Promise<void> {
-  const statement = s.k === 'createDatabase' ? 'CREATE DATABASE' : 'DROP DATABASE';
-  if (state.transaction.count > 0)
-    throw new SqlError(226, `${statement} statement not allowed within multi-statement transaction.`, 6);
-  if (s.k === 'createDatabase') return state.databases.create(s.name);
-  for (const name of s.names) {
-    const dropped = await state.databases.drop(name);
-    if (!dropped && !s.ifExists) throw errors.cannotDrop('database', name);
-  }
-}
-
-type Definition = Extract<
-  Statement,
-  {
-    k:
-      | 'createTable'
-      | 'declareTable'
-      | 'addColumns'
-      | 'alterColumn'
-      | 'dropColumns'
-      | 'createIndex'
-      | 'dropIndex'
-      | 'drop'
-      | 'createSchema'
-      | 'createView';
-  }
->;
-
-async function definition(run: Running, s: Definition): Promise<void> {
-  switch (s.k) {
-    case 'createTable':
-      if (run.frame.isProcedure && s.table.at(-1)!.startsWith('#')) run.frame.tables.add(s.table.at(-1)!);
-      return runDefinition(
-        run,
-        (b) => define.createTable(b, define.schemaOf(s.table), s.table.at(-1)!, s),
-        ownTable(s.table, define.plainTable('pg_temp', s.table.at(-1)!, s)),
-      );
-    case 'declareTable':
-      run.frame.tables.add(s.name);
-      return runDefinition(
-        run,
-        (b) =>
-          `DROP TABLE IF EXISTS pg_temp.${quote(s.name)};\n${define.createTable(b, 'pg_temp', s.name, s)}`,
-        ownTable([s.name], define.plainTable('pg_temp', s.name, s)),
-      );
-    case 'addColumns':
-      return runDefinition(run, (b) => define.addColumns(b, s));
-    case 'alterColumn':
-      return runDefinition(run, (b) => define.alterColumn(b, s));
-    case 'dropColumns':
-      return runDefinition(run, (b) => define.dropParts(b, s));
-    case 'createIndex':
-      return runDefinition(run, (b) => define.createIndex(b, s));
-    case 'dropIndex':
-      return runDefinition(run, (b) => define.dropIndex(b, s));
-    case 'createView':
-      return runDefinition(run, (b) => define.createView(b, s));
-    case 'createSchema':
-      return runDefinition(run, () => `CREATE SCHEMA ${quote(s.name)}`);
-    case 'drop':
-      return dropAll(run, s);
-  }
-}
-
-/** Of a #temporary table or table variable; undefined of any other. */
-function ownTable(name: readonly string[], created: TableMeta | null): Parameters<State['defined']>[0] {
-  return define.schemaOf(name) === 'pg_temp' ? { name: name.at(-1)!, created } : undefined;
-}
-
-async function dropAll(run: Running, s: Extract<Statement, { k: 'drop' }>): Promise<void> {
-  // The session's own are not referred to by others: one round trip for them all.
-  const isOwn = s.what === 'TABLE' && s.names.every((name) => define.schemaOf(name) === 'pg_temp');
-  for (const names of isOwn ? [s.names] : s.names.map((name) => [name])) await drop(run, s, names);
-}
-
-async function drop(
-  run: Running,
-  s: Extract<Statement, { k: 'drop' }>,
-  names: readonly (readonly string[])[],
-): Promise<void> {
-  if (s.what === 'SCHEMA') {
-    const name = quote(names[0]!.at(-1)!);
-    return runDefinition(run, () => `DROP SCHEMA ${s.ifExists ? 'IF EXISTS ' : ''}${name}`);
-  }
-  const missing: string[] = [];
-  const found: TableMeta[] = [];
-  await guarded(run, 'DROP', async () => {
-    writable(run);
-    for (const name of names) {
-      const table = await tableNamed(run, name);
-      if (!table) missing.push(name.join('.'));
-      else if ((table.kind === 'view') !== (s.what === 'VIEW'))
-        throw new SqlError(
-          3705,
-          `Cannot use DROP ${s.what} with '${shown(table)}' because '${shown(table)}' is a ${table.kind}.`,
-        );
-      else found.push(table);
-    }
-    if (found.length > 0)
-      await run.state.connection.script(`DROP ${s.what} ${found.map(reference).join(', ')}`);
-    for (const table of found)
-      run.state.defined(table.schema === 'pg_temp' ? { name: table.name, created: null } : undefined);
-    if (missing.length > 0 && !s.ifExists) throw errors.cannotDrop(s.what.toLowerCase(), missing[0]!);
-  });
-  finish(run, null);
-}
-
-async function tableNamed(run: Running, name: readonly string[]): Promise<TableMeta | null> {
-  try {
-    return (await translated(run, (b) => b.around.table(name))).made;
-  } catch (error) {
-    if (error instanceof SqlError && error.number === 208) return null;
-    throw error;
   }
 }
 
@@ -325,47 +202,4 @@ async function tryCatch(run: Running, s: Extract<Statement, { k: 'try' }>): Prom
       run.state.caught.pop();
     }
   }
-}
-
-async function thrown(run: Running, args: readonly Expr[]): Promise<SqlError> {
-  const again = run.state.caught.at(-1);
-  if (args.length === 0) {
-    if (!again)
-      throw new SqlError(
-        10704,
-        'To rethrow an error, a THROW statement must be used inside a CATCH block.',
-        1,
-        15,
-      );
-    const copy = new SqlError(again.number, again.message, again.state, again.class);
-    copy.line = again.line;
-    copy.thrown = true;
-    return copy;
-  }
-  const [number, message, state] = args;
-  if (!number || !message || !state) throw errors.syntax('THROW');
-  const error = new SqlError(
-    Number(await evaluate(run, number, { name: 'int' })),
-    (await evaluate(run, message, nvarchar(2048))) ?? '',
-    Number(await evaluate(run, state, { name: 'int' })),
-  );
-  error.thrown = true;
-  if (run.state.xactAbort) await run.state.transaction.fail(run.sink, run.tries > 0);
-  return error;
-}
-
-async function raise(run: Running, args: readonly Expr[]): Promise<void> {
-  const [message, severity, state, ...values] = args;
-  if (!message || !severity || !state) throw errors.syntax('RAISERROR');
-  let text = (await evaluate(run, message, nvarchar(2047))) ?? '';
-  const number = message.k === 'literal' && message.type === 'int' ? Number(text) : 50000;
-  for (const value of values) {
-    const shownValue = (await evaluate(run, value, nvarchar(2047))) ?? '(null)';
-    text = text.replace(/%[-+0-9.*]*(I64)?[sdiux]/, () => shownValue);
-  }
-  const level = Number(await evaluate(run, severity, { name: 'int' }));
-  const error = new SqlError(number, text, Number(await evaluate(run, state, { name: 'int' })), level);
-  error.raised = true;
-  if (level > 10) throw error;
-  run.sink.info({ ...error.sqlMessage, class: level });
 }

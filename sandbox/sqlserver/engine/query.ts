@@ -4,15 +4,9 @@ import type { Body, Expr, OrderItem, Query, SelectItem } from './ast.ts';
 import { orderBy } from './call-aggregate.ts';
 import { convert } from './convert.ts';
 import { errors, SqlError } from './errors.ts';
-import {
-  Binder,
-  type BoundQuery,
-  ordered,
-  type QueryColumn,
-  type Surroundings,
-  unify,
-} from './expression.ts';
+import { Binder, type BoundQuery, type QueryColumn, type Surroundings } from './expression.ts';
 import { bindSource } from './from.ts';
+import { ordered, unify } from './operators.ts';
 import { type Bound, quote, Scope, type ScopeColumn, same } from './scope.ts';
 import { category, INT, nvarchar } from './types.ts';
 

@@ -3,7 +3,6 @@
 
 import type { Socket } from 'node:net';
 import { TYPE } from 'tedious/lib/packet.js';
-import { OPERATION_TYPE } from 'tedious/lib/transaction.js';
 import type { SqlEngine, SqlSession } from '../session.ts';
 import { BulkStream, bulkTable } from './bulk.ts';
 import { Cursor, Writer } from './bytes.ts';
@@ -22,6 +21,7 @@ import { PACKET_SIZE, type Packet, ProtocolError, packetize, RESPONSE, STATUS } 
 import { carriedMessage, RequestError, reason, refusal } from './refusal.ts';
 import { Response, type SessionState } from './response.ts';
 import { PreparedStatements, readCalls } from './rpc.ts';
+import { readTransactionRequests } from './transaction-request.ts';
 
 /** A request's message is held in memory whole, but for a bulk load's. */
 const LARGEST_MESSAGE = 256 << 20;
@@ -186,7 +186,7 @@ export class Connection {
       case TYPE.RPC_REQUEST:
         return this.#calls(cursor, session, response, cancel);
       case TYPE.TRANSACTION_MANAGER:
-        await this.#transaction(cursor, session, response);
+        for (const request of readTransactionRequests(cursor)) await session.transaction(request, response);
         response.endBatch();
         return;
       default:
@@ -212,31 +212,6 @@ export class Connection {
         response.error(message);
       }
       response.endProcedure(i < calls.length - 1, new Map(raw.parameters.map(({ name }, at) => [name, at])));
-    }
-  }
-
-  /** MS-TDS 2.2.6.9. */
-  async #transaction(cursor: Cursor, session: SqlSession, response: Response): Promise<void> {
-    const type = cursor.u16();
-    const name = (): string => cursor.utf16(cursor.u8());
-    const begin = (): Promise<void> => {
-      const isolation = cursor.u8();
-      return session.transaction({ kind: 'begin', name: name(), isolation }, response);
-    };
-    switch (type) {
-      case OPERATION_TYPE.TM_BEGIN_XACT:
-        return begin();
-      case OPERATION_TYPE.TM_SAVE_XACT:
-        return session.transaction({ kind: 'save', name: name(), isolation: 0 }, response);
-      case OPERATION_TYPE.TM_COMMIT_XACT:
-      case OPERATION_TYPE.TM_ROLLBACK_XACT: {
-        const kind = type === OPERATION_TYPE.TM_COMMIT_XACT ? 'commit' : 'rollback';
-        await session.transaction({ kind, name: name(), isolation: 0 }, response);
-        if (!cursor.atEnd && (cursor.u8() & 1) !== 0) await begin();
-        return;
-      }
-      default:
-        throw refusal(`transaction manager request ${type}`);
     }
   }
 

@@ -6,26 +6,21 @@ import type { ColumnMetadata, Parameter, ResultSink, SqlMessage, Value } from '.
 import { Writer } from './bytes.ts';
 import type { Channel } from './channel.ts';
 import { PACKET_SIZE, packetize, RESPONSE } from './packets.ts';
+import {
+  ENVIRONMENT,
+  notice,
+  writeColumns,
+  writeEnvironmentBytes,
+  writeEnvironmentText,
+  writeLoginAcknowledgement,
+  writeMessage,
+  writeReturnValue,
+} from './tokens.ts';
 import { DEFAULT_COLLATION } from './type-ids.ts';
-import { type Encoder, encoderOf, writeValue } from './types-write.ts';
+import { type Encoder, encoderOf } from './types-write.ts';
 
 const DONE = { more: 0x01, error: 0x02, inTransaction: 0x04, count: 0x10, attention: 0x20 } as const;
-/** MS-TDS 2.2.7.9. */
-const ENVIRONMENT = {
-  database: 1,
-  language: 2,
-  packetSize: 4,
-  collation: 7,
-  begin: 8,
-  commit: 9,
-  rollback: 10,
-  reset: 18,
-} as const;
 const SELECT = 0xc1;
-/** Big-endian here, unlike in LOGIN7. */
-const TDS_7_4 = Uint8Array.of(0x74, 0, 0, 4);
-const FLAG = { nullable: 0x01, identity: 0x10 } as const;
-const SERVER_NAME = 'walbridge-sandbox';
 const FLUSH_AT = 1 << 15;
 /** A buffer that one huge value made larger than this is not kept for the next request. */
 const KEEP_AT_MOST = 1 << 20;
@@ -71,13 +66,7 @@ export class Response implements ResultSink {
     const out = this.#token(TYPE.COLMETADATA);
     this.#encoders = columns.map((column) => encoderOf(column.type, column.nullable));
     this.#command = SELECT;
-    out.u16(columns.length);
-    columns.forEach((column, i) => {
-      out.u32(0);
-      out.u16((column.nullable ? FLAG.nullable : 0) | (column.identity ? FLAG.identity : 0));
-      this.#encoders[i]!.typeInfo(out);
-      out.shortText(column.name);
-    });
+    writeColumns(out, columns, this.#encoders);
     return undefined;
   }
 
@@ -116,11 +105,11 @@ export class Response implements ResultSink {
   }
 
   info(message: SqlMessage): void {
-    this.#message(TYPE.INFO, message);
+    writeMessage(this.#token(TYPE.INFO), message);
   }
 
   error(message: SqlMessage): void {
-    this.#message(TYPE.ERROR, message);
+    writeMessage(this.#token(TYPE.ERROR), message);
     this.#failed = true;
   }
 
@@ -156,13 +145,7 @@ export class Response implements ResultSink {
     this.#environmentBytes(ENVIRONMENT.collation, DEFAULT_COLLATION, Buffer.alloc(0));
     this.#environmentText(ENVIRONMENT.language, 'us_english', '');
     this.info(notice(5703, 1, 'Changed language setting to us_english.'));
-    const ack = this.#token(TYPE.LOGINACK);
-    ack.counted(() => {
-      ack.u8(1);
-      ack.raw(TDS_7_4);
-      ack.shortText(SERVER_NAME);
-      ack.u32(16);
-    });
+    writeLoginAcknowledgement(this.#token(TYPE.LOGINACK));
     this.#environmentText(ENVIRONMENT.packetSize, String(packetSize), String(PACKET_SIZE.initial));
     if (featureList !== undefined) featureList(this.#token(TYPE.FEATUREEXTACK));
   }
@@ -175,7 +158,8 @@ export class Response implements ResultSink {
   endProcedure(more: boolean, ordinals: ReadonlyMap<string, number>): void {
     const failed = this.#failed;
     this.#token(TYPE.RETURNSTATUS).i32(this.#status ?? 0);
-    for (const parameter of this.#outputs) this.#returnValue(parameter, ordinals.get(parameter.name) ?? 0);
+    for (const parameter of this.#outputs)
+      writeReturnValue(this.#token(TYPE.RETURNVALUE), parameter, ordinals.get(parameter.name) ?? 0);
     this.#writeDone(TYPE.DONEPROC, { count: null, failed, command: 0 }, more);
     this.#outputs = [];
     this.#status = undefined;
@@ -260,52 +244,11 @@ export class Response implements ResultSink {
     out.u64(BigInt(done.count ?? 0));
   }
 
-  #message(type: number, message: SqlMessage): void {
-    const out = this.#token(type);
-    out.counted(() => {
-      out.i32(message.number);
-      out.u8(message.state);
-      out.u8(message.class);
-      out.text(message.message);
-      out.shortText(SERVER_NAME);
-      out.shortText(message.procedure ?? '');
-      out.i32(message.line);
-    });
-  }
-
-  #returnValue(parameter: Parameter, ordinal: number): void {
-    const out = this.#token(TYPE.RETURNVALUE);
-    const encoder = encoderOf(parameter.type, true);
-    out.u16(ordinal);
-    out.shortText(parameter.name);
-    out.u8(1);
-    out.u32(0);
-    out.u16(FLAG.nullable);
-    encoder.typeInfo(out);
-    writeValue(out, encoder, parameter.value);
-  }
-
   #environmentText(type: number, value: string, previous: string): void {
-    const out = this.#token(TYPE.ENVCHANGE);
-    out.counted(() => {
-      out.u8(type);
-      out.shortText(value);
-      out.shortText(previous);
-    });
+    writeEnvironmentText(this.#token(TYPE.ENVCHANGE), type, value, previous);
   }
 
-  #environmentBytes(type: number, value: Buffer, previous: Buffer): void {
-    const out = this.#token(TYPE.ENVCHANGE);
-    out.counted(() => {
-      out.u8(type);
-      out.u8(value.length);
-      out.raw(value);
-      out.u8(previous.length);
-      out.raw(previous);
-    });
+  #environmentBytes(type: number, value: Uint8Array, previous: Uint8Array): void {
+    writeEnvironmentBytes(this.#token(TYPE.ENVCHANGE), type, value, previous);
   }
-}
-
-function notice(number: number, state: number, message: string): SqlMessage {
-  return { number, state, class: 0, message, line: 1 };
 }
