@@ -83,7 +83,10 @@ function newPool(
     pool: { min: 0, max: Math.max(2, options.poolSize ?? base.pool?.max ?? 8) },
     // The socket's state, at no round trip; a connection that died unseen fails its first call, which is retried.
     validateConnection: 'socket',
-    beforeConnect: keepRefusal,
+    beforeConnect: (connection: Connection) => {
+      keepRefusal(connection);
+      sendAtOnce(connection);
+    },
     options: {
       ...base.options,
       ...secure,
@@ -96,6 +99,16 @@ function newPool(
       // https://learn.microsoft.com/sql/t-sql/statements/set-statements-transact-sql
       enableArithAbort: true,
     },
+  });
+}
+
+/**
+ * tedious leaves Nagle's algorithm on: the second packet of a request then waits until the server's delayed acknowledgement
+ * of the first, 40 ms or more, since a server answers only when it has the whole.
+ */
+function sendAtOnce(connection: Connection): void {
+  connection.once('connect', () => {
+    connection.socket?.setNoDelay(true);
   });
 }
 

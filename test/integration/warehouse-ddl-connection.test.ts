@@ -1,5 +1,6 @@
 // The pool against a TDS server that answers by script: what crosses the wire, and what errors become.
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { TdsListener } from '../../sandbox/sqlserver/tds/listener.ts';
 import { listen } from '../../sandbox/sqlserver/tds/listener.ts';
 import type { WalbridgeError } from '../../src/fault/fault.ts';
@@ -46,6 +47,18 @@ afterEach(async () => {
 });
 
 describe('login', () => {
+  it('sends every packet at once: none waits for the acknowledgement of another', async () => {
+    const ports: (number | undefined)[] = [];
+    const { setNoDelay } = Socket.prototype;
+    const spy = vi.spyOn(Socket.prototype, 'setNoDelay').mockImplementation(function (this: Socket, on) {
+      if (on) ports.push(this.remotePort);
+      return setNoDelay.call(this, on);
+    });
+    await connect();
+    spy.mockRestore();
+    expect(ports).toContain(server.port);
+  });
+
   it('sets every option that DML on indexed views asks for, and XACT_ABORT', async () => {
     await connect();
     const options = script.batches[0]?.sql.toLowerCase() ?? '';
