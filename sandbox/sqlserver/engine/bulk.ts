@@ -32,6 +32,7 @@ export async function loadBulk(
     const watches = columns.map(() => new Watch());
     const encoders = columns.map((c, i) => encoder(c, target.columns[i]!, i, shown(table), watches[i]!));
     const sql = `COPY ${reference(table)} (${columns.map((c) => quote(c.name)).join(',')}) FROM STDIN`;
+    await run.state.connection.started();
     const copy = run.state.connection.client.query(copyFrom(sql));
     let failure: Error | undefined;
     const ended = new Promise<void>((resolve) => {

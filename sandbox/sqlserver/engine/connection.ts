@@ -1,6 +1,7 @@
-// One connection to PostgreSQL: every value as text, rows handed over as they come and no faster than they are taken.
+// One connection to PostgreSQL: every value as text, BEGIN in one write with the statement that follows it.
 import pg from 'pg';
 import type { Value } from '../session.ts';
+import { Pipeline, type Sent, type TakeRow } from './pipeline.ts';
 
 export interface Address {
   readonly host: string;
@@ -9,14 +10,13 @@ export interface Address {
   readonly password: string;
 }
 
-const AS_TEXT = { getTypeParser: () => (value: string) => value };
-
-/** Takes a row; returns a promise while it can take no more. */
-export type TakeRow = (row: Value[]) => undefined | Promise<void>;
+const nothing = (): undefined => undefined;
 
 export class Connection {
   readonly client: pg.Client;
   pid = 0;
+  /** A BEGIN that PostgreSQL has not been sent yet. */
+  private begun: string | null = null;
 
   constructor(address: Address, database: string) {
     this.client = new pg.Client({
@@ -26,10 +26,9 @@ export class Connection {
       password: address.password,
       database,
       application_name: 'sandbox sqlserver',
-      types: AS_TEXT as never,
     });
     // A server that stops ends idle connections; the next statement says so.
-    this.client.on('error', () => undefined);
+    this.client.on('error', nothing);
   }
 
   async open(): Promise<void> {
@@ -45,65 +44,54 @@ export class Connection {
     await this.client.end();
   }
 
+  /** Begins a transaction: with the next statement, whatever it is. */
+  begin(isolation: string): void {
+    this.begun = `BEGIN ISOLATION LEVEL ${isolation}`;
+  }
+
+  /** COMMIT or ROLLBACK; nothing, of a transaction without statements. */
+  async end(how: 'COMMIT' | 'ROLLBACK'): Promise<void> {
+    if (this.begun !== null) this.begun = null;
+    else await this.script(how);
+  }
+
+  /** Sends a BEGIN that waits. */
+  async started(): Promise<void> {
+    if (this.begun !== null) await this.script('');
+  }
+
   async rows(sql: string, parameters: readonly Value[]): Promise<Value[][]> {
-    const result = await this.client.query<Value[]>({ text: sql, values: [...parameters], rowMode: 'array' });
-    return result.rows;
+    const rows: Value[][] = [];
+    await this.run(sql, parameters, (row) => {
+      rows.push(row);
+      return undefined;
+    });
+    return rows;
   }
 
   /** Several statements in one round trip, without parameters. */
   async script(sql: string): Promise<void> {
-    await this.client.query(sql);
+    const begin = this.takeBegin();
+    await this.client.query(begin === null ? sql : `${begin}; ${sql}`);
   }
 
   /** Runs a statement and hands its rows over. Resolves with the rows that it returned or changed. */
-  run(sql: string, parameters: readonly Value[], take: TakeRow): Promise<number> {
-    // Neither pg's Query events nor its stream are in its types.
-    type Events = {
-      on(event: 'row', f: (row: Value[]) => void): void;
-      on(event: 'end', f: (r: { rowCount: number | null }) => void): void;
-      on(event: 'error', f: (e: Error) => void): void;
-    };
-    const stream = (this.client as unknown as { connection: { stream: { pause(): void; resume(): void } } })
-      .connection.stream;
-    const query = new pg.Query({
-      text: sql,
-      values: [...parameters],
-      rowMode: 'array',
-    } as never) as unknown as Events;
-    return new Promise((resolve, reject) => {
-      const waiting: Value[][] = [];
-      let blocked = false;
-      let ending: (() => void) | undefined;
-      let count = 0;
-      const offer = (row: Value[]): void => {
-        const full = take(row);
-        if (!full) return;
-        blocked = true;
-        stream.pause();
-        full.then(drain, reject);
-      };
-      const drain = (): void => {
-        blocked = false;
-        while (waiting.length > 0 && !blocked) offer(waiting.shift()!);
-        if (blocked) return;
-        stream.resume();
-        ending?.();
-      };
-      query.on('row', (row) => {
-        count++;
-        if (blocked) waiting.push(row);
-        else offer(row);
-      });
-      query.on('end', (result) => {
-        const finish = (): void => resolve(result?.rowCount ?? count);
-        if (blocked) ending = finish;
-        else finish();
-      });
-      query.on('error', (error) => {
-        if (blocked) ending = () => reject(error);
-        else reject(error);
-      });
-      this.client.query(query as never);
-    });
+  async run(sql: string, parameters: readonly Value[], take: TakeRow): Promise<number> {
+    return this.runAll([{ sql, parameters, take }])[0]!;
+  }
+
+  /** Runs statements in one round trip; after one that fails the rest is not run. */
+  runAll(statements: readonly Sent[]): readonly Promise<number>[] {
+    const begin = this.takeBegin();
+    const all = begin === null ? statements : [{ sql: begin, parameters: [], take: nothing }, ...statements];
+    const pipeline = new Pipeline(all);
+    this.client.query(pipeline as unknown as pg.Submittable);
+    return pipeline.counts.slice(all.length - statements.length);
+  }
+
+  private takeBegin(): string | null {
+    const begin = this.begun;
+    this.begun = null;
+    return begin;
   }
 }

@@ -136,7 +136,7 @@ export class Session implements SqlSession {
 
   async reset(): Promise<void> {
     const { state } = this;
-    if (state.transaction.live) await state.connection.script('ROLLBACK');
+    if (state.transaction.live) await state.connection.end('ROLLBACK');
     await state.connection.script('DISCARD TEMP; SELECT pg_advisory_unlock_all()');
     state.reset();
   }

@@ -20,7 +20,6 @@ export class Transaction {
   doomed = false;
   isolation = 'READ COMMITTED';
   private descriptor = 0n;
-  private opening: Promise<void> | undefined;
   private readonly connection: () => Connection;
   private readonly ended: (committed: boolean) => void;
 
@@ -43,9 +42,7 @@ export class Transaction {
   async begin(sink: ResultSink): Promise<void> {
     if (this.doomed) throw errors.doomed();
     if (this.count === 0) {
-      // Not waited for: what follows queues up behind it, and the commit tells of its failure.
-      this.opening = this.connection().script(`BEGIN ISOLATION LEVEL ${ISOLATION[this.isolation]}`);
-      this.opening.catch(() => undefined);
+      this.connection().begin(ISOLATION[this.isolation]!);
       this.descriptor = descriptors++;
       sink.transaction('begin', this.descriptor);
     }
@@ -61,8 +58,7 @@ export class Transaction {
       return;
     }
     try {
-      await this.opening;
-      await this.connection().script('COMMIT');
+      await this.connection().end('COMMIT');
     } catch (error) {
       this.end(sink, 'rollback');
       throw error;
@@ -79,7 +75,7 @@ export class Transaction {
       await this.toSavepoint(savepoint);
       return;
     }
-    if (!this.doomed) await this.connection().script('ROLLBACK');
+    if (!this.doomed) await this.connection().end('ROLLBACK');
     this.end(sink, 'rollback');
   }
 
@@ -107,7 +103,7 @@ export class Transaction {
   /** After an error that leaves nothing to commit: inside TRY the transaction stays, doomed; else it is gone. */
   async fail(sink: ResultSink, inTry: boolean): Promise<void> {
     if (this.count === 0) return;
-    if (!this.doomed) await this.connection().script('ROLLBACK');
+    if (!this.doomed) await this.connection().end('ROLLBACK');
     if (inTry) {
       this.doomed = true;
       this.ended(false);
