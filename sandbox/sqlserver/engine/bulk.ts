@@ -23,7 +23,7 @@ export async function loadBulk(
   return guarded(run, 'INSERT', async () => {
     writable(run);
     const sights = new Map<string, Sight>();
-    const { made: table } = await translated(run, (b) => b.around.table(parseName(target.table)));
+    const { made: table } = await translated(run, null, '', (b) => b.around.table(parseName(target.table)));
     const columns = target.columns.map((c) => {
       const column = table.columns.find((m) => same(m.name, c.name));
       if (!column) throw errors.column(c.name);

@@ -61,33 +61,24 @@ function fits(from: SqlType, to: SqlType): boolean {
   return from.length !== undefined && from.length !== 'max' && from.length <= to.length;
 }
 
+const HAS_OWN_CAST = new Set<SqlType['name']>([
+  'decimal',
+  'numeric',
+  'money',
+  'date',
+  'time',
+  'datetime2',
+  'datetimeoffset',
+]);
 const COLUMN = /^"(?:[^"]|"")+"\."(?:[^"]|"")+"$/;
 
-/** The conversion of a column whose texts were seen to be fit for PostgreSQL's own cast. */
-function fromSeen({ sql, seen }: Bound, to: SqlType): string | null {
-  if (!seen || !COLUMN.test(sql)) return null;
-  const exact = seen.fraction <= (to.scale ?? 7);
-  switch (to.name) {
-    case 'decimal':
-    case 'numeric':
-    case 'money': {
-      const { precision = 0, scale = 0 } = asDecimal(to);
-      const fitting = seen.whole <= precision - scale && seen.fraction <= scale;
-      return seen.kind === 'number' && fitting ? `${sql}::${pgType(to)}` : null;
-    }
-    case 'date':
-      return seen.kind === 'moment' ? `${sql}::timestamp::date` : null;
-    case 'datetime2':
-      return seen.kind === 'moment' && exact ? `${sql}::${pgType(to)}` : null;
-    case 'datetimeoffset':
-      return seen.kind === 'moment' && exact
-        ? `(CASE WHEN ${sql} IS NOT NULL THEN ROW(${sql}::timestamp,0)::_sandbox.dto END)`
-        : null;
-    case 'time':
-      return seen.kind === 'time' && exact ? `${sql}::${pgType(to)}` : null;
-    default:
-      return null;
-  }
+/** PostgreSQL's own cast of a column whose texts were seen to be fit for it. */
+function fromSeen({ sql, suits }: Bound, to: SqlType): string | null {
+  if (!suits || !HAS_OWN_CAST.has(to.name) || !COLUMN.test(sql) || !suits(to)) return null;
+  if (to.name === 'date') return `${sql}::timestamp::date`;
+  if (to.name === 'datetimeoffset')
+    return `(CASE WHEN ${sql} IS NOT NULL THEN ROW(${sql}::timestamp,0)::_sandbox.dto END)`;
+  return `${sql}::${pgType(to)}`;
 }
 
 function fromString(e: Bound, to: SqlType, style: number, attempt: boolean): string {

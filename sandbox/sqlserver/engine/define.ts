@@ -25,9 +25,7 @@ type Parts = { columns: readonly ColumnDefinition[]; constraints: readonly Const
 export function plainTable(schema: string, name: string, parts: Parts): TableMeta | null {
   const plain = parts.columns.every((c) => !c.computed && !c.default && !c.identity);
   if (!plain || parts.constraints.length > 0) return null;
-  const columns = parts.columns.map(
-    (c): ColumnMeta => ({ ...columnMeta(c, c.nullable !== false), sight: 'nothing' }),
-  );
+  const columns = parts.columns.map((c) => columnMeta(c, c.nullable !== false));
   return { schema, name, kind: 'table', columns, keys: [] };
 }
 

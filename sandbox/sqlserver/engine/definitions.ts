@@ -45,7 +45,8 @@ export async function runDefinitionOf(run: Running, s: Definition): Promise<void
       return runDefinition(
         run,
         (b) => define.createTable(b, define.schemaOf(s.table), s.table.at(-1)!, s),
-        ownTable(s.table, define.plainTable('pg_temp', s.table.at(-1)!, s)),
+        ownTable(s.table, plainTable(s.table.at(-1)!, s)),
+        plainTable(s.table.at(-1)!, s) && s,
       );
     case 'declareTable':
       run.frame.tables.add(s.name);
@@ -53,7 +54,7 @@ export async function runDefinitionOf(run: Running, s: Definition): Promise<void
         run,
         (b) =>
           `DROP TABLE IF EXISTS pg_temp.${quote(s.name)};\n${define.createTable(b, 'pg_temp', s.name, s)}`,
-        ownTable([s.name], define.plainTable('pg_temp', s.name, s)),
+        ownTable([s.name], plainTable(s.name, s)),
       );
     case 'addColumns':
       return runDefinition(run, (b) => define.addColumns(b, s));
@@ -72,6 +73,20 @@ export async function runDefinitionOf(run: Running, s: Definition): Promise<void
     case 'drop':
       return dropAll(run, s);
   }
+}
+
+const plain = new WeakMap<object, TableMeta | null>();
+
+/** The same each time that the statement runs, so that translations are good for the next table of its name. */
+function plainTable(
+  name: string,
+  s: Extract<Statement, { k: 'createTable' | 'declareTable' }>,
+): TableMeta | null {
+  const known = plain.get(s);
+  if (known !== undefined) return known;
+  const made = define.plainTable('pg_temp', name, s);
+  plain.set(s, made);
+  return made;
 }
 
 /** Of a #temporary table or table variable; undefined of any other. */
@@ -119,7 +134,7 @@ async function drop(
 
 async function tableNamed(run: Running, name: readonly string[]): Promise<TableMeta | null> {
   try {
-    return (await translated(run, (b) => b.around.table(name))).made;
+    return (await translated(run, null, '', (b) => b.around.table(name))).made;
   } catch (error) {
     if (error instanceof SqlError && error.number === 208) return null;
     throw error;

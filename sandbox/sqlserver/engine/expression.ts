@@ -13,10 +13,11 @@ export type ParameterSource = { readonly variable: string } | { readonly session
 
 /** What a statement's translation may ask about its surroundings. */
 export interface Surroundings {
-  readonly database: string;
   table(name: Name): TableMeta;
   variable(name: string): SqlType | undefined;
   identityInsert(table: TableMeta): boolean;
+  /** Whether bulk loads saw only texts in the column that PostgreSQL's own cast to the type reads as SQL Server does. */
+  suits(table: TableMeta, column: string, to: SqlType): boolean;
 }
 
 export interface QueryColumn {

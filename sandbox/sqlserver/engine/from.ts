@@ -1,4 +1,5 @@
 // FROM: tables, derived tables, joins, APPLY and the table functions; fills the scope with what they offer.
+import type { SqlType } from '../session.ts';
 import type { Source } from './ast.ts';
 import { pathAsArray } from './call-text.ts';
 import { convert } from './convert.ts';
@@ -108,8 +109,10 @@ function table(binder: Binder, source: Extract<Source, { k: 'table' }>, scope: S
     return `${quote(cteName(scope, name))} AS ${quote(alias)}`;
   }
   const meta = binder.around.table(source.name);
-  const columns = meta.columns.map(({ sight, ...c }) =>
-    sight && sight !== 'nothing' ? { ...c, seen: sight } : c,
+  const columns = meta.columns.map((c) =>
+    meta.schema === 'pg_temp' && category(c.type) === 'string'
+      ? { ...c, suits: (to: SqlType) => binder.around.suits(meta, c.name, to) }
+      : c,
   );
   add(scope, alias, columns, meta);
   if (source.hints.includes('UPDLOCK') || source.hints.includes('XLOCK')) {

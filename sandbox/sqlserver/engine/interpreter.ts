@@ -1,7 +1,9 @@
 // Runs a batch's statements in order: control of flow, TRY … CATCH, variables, options, transactions.
 // An error outside of TRY goes to the client and the batch goes on, unless SQL Server would end it there.
 import { setTimeout as delay } from 'node:timers/promises';
+import { isChange, sendAhead } from './ahead.ts';
 import type { Statement } from './ast.ts';
+import type { Placed } from './batch.ts';
 import { runDatabase, runDefinitionOf } from './definitions.ts';
 import { Cancelled, errors, SqlError, unsupported } from './errors.ts';
 import { setOption } from './options.ts';
@@ -22,12 +24,23 @@ import {
 } from './run.ts';
 import { nvarchar } from './types.ts';
 
-export type Flow = 'next' | 'break' | 'continue' | 'return';
+type Flow = 'next' | 'break' | 'continue' | 'return';
 
 /** Errors that SQL Server follows with "The statement has been terminated." */
 const TERMINATED = new Set([515, 547, 2601, 2627, 2628, 8115, 8134]);
 
-export async function runStatements(run: Running, statements: readonly Statement[]): Promise<Flow> {
+/** A whole batch: changes that follow each other may be sent together. */
+export async function runBatch(run: Running, batch: readonly Placed[]): Promise<void> {
+  const sent = new Map<Placed, Promise<number>>();
+  for (const [i, placed] of batch.entries()) {
+    run.before = placed.before;
+    if (isChange(placed.statement) && !sent.has(placed)) await sendAhead(run, batch.slice(i), sent);
+    run.sent = sent.get(placed);
+    if ((await runStatement(run, placed.statement)) !== 'next') return;
+  }
+}
+
+async function runStatements(run: Running, statements: readonly Statement[]): Promise<Flow> {
   for (const statement of statements) {
     const flow = await runStatement(run, statement);
     if (flow !== 'next') return flow;
@@ -43,7 +56,7 @@ async function runStatement(run: Running, statement: Statement): Promise<Flow> {
     return flow;
   } catch (error) {
     if (!(error instanceof SqlError)) throw error;
-    if (error.line === 0) error.line = statement.line;
+    if (error.line === 0) error.line = run.before + statement.line;
     run.state.error = error.number;
     if (run.tries > 0 && error.class < 20) throw error;
     report(run, error);
@@ -142,7 +155,7 @@ async function dispatch(run: Running, s: Statement): Promise<Flow> {
         state: 1,
         class: 0,
         message: (await evaluate(run, s.e, nvarchar(4000))) ?? '',
-        line: s.line,
+        line: run.before + s.line,
       });
       return 'next';
     case 'return':

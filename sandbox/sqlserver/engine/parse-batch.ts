@@ -5,18 +5,21 @@ import { ChangeParser } from './parse-change.ts';
 
 type Unplaced = Statement extends infer S ? (S extends { line: number } ? Omit<S, 'line'> : never) : never;
 
-/** Throws SqlError 102, 156 (with line) or names what is not supported. */
-export function parseBatch(sql: string): Statement[] {
-  return new BatchParser(sql).batch();
+/**
+ * Throws SqlError 102, 156 (with line) or names what is not supported. Only at a batch's beginning, that is `first`, may a
+ * procedure's name stand for its EXEC.
+ */
+export function parseBatch(sql: string, first = true): Statement[] {
+  return new BatchParser(sql).batch(first);
 }
 
 class BatchParser extends ChangeParser {
-  batch(): Statement[] {
+  batch(first: boolean): Statement[] {
     const statements: Statement[] = [];
     for (;;) {
       while (this.acceptSymbol(';'));
       if (this.token.kind === 'end') return statements;
-      statements.push(this.statement(statements.length === 0));
+      statements.push(this.statement(first && statements.length === 0));
     }
   }
 

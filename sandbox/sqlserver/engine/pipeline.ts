@@ -101,7 +101,8 @@ export class Pipeline {
   handleError(error: unknown): void {
     this.inTurn(() => {
       this.pending.shift()?.reject(error);
-      for (const skipped of this.pending.splice(0)) skipped.reject(new Skipped('a statement before it failed'));
+      for (const skipped of this.pending.splice(0))
+        skipped.reject(new Skipped('a statement before it failed'));
     });
   }
 

@@ -1,8 +1,9 @@
 // EXEC: statements as text, and the system procedures that the warehouse uses.
 import type { Value } from '../session.ts';
 import type { Argument, Expr, Statement } from './ast.ts';
+import { readBatch } from './batch.ts';
 import { errors, SqlError, unsupported } from './errors.ts';
-import { runStatements } from './interpreter.ts';
+import { runBatch } from './interpreter.ts';
 import { parseBatch } from './parse-batch.ts';
 import { evaluate, guarded, type Running, runDefinition, variable } from './run.ts';
 import { quote, reference, same } from './scope.ts';
@@ -17,7 +18,7 @@ export async function executeText(run: Running, e: Expr): Promise<void> {
 
 async function nested(run: Running, sql: string, frame: Frame): Promise<void> {
   try {
-    await runStatements({ ...run, frame }, parseBatch(sql));
+    await runBatch({ ...run, frame, before: 0, sent: undefined }, readBatch(sql));
   } catch (error) {
     // What it made goes with the batch then.
     for (const table of frame.tables) run.frame.tables.add(table);

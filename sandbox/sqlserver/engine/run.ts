@@ -8,9 +8,11 @@ import * as define from './define.ts';
 import { errors, fromPostgres, SqlError } from './errors.ts';
 import type { Binder, BoundQuery, QueryColumn } from './expression.ts';
 import { momentOut } from './moment.ts';
-import { namedColumns, newBinder } from './query.ts';
+import type { TakeRow } from './pipeline.ts';
+import { namedColumns } from './query.ts';
 import { quote, reference, Scope, shown } from './scope.ts';
 import type { Frame, State } from './state.ts';
+import { type Translation, translate, typeKey } from './translation.ts';
 
 /** Errors that end the batch and the transaction even with XACT_ABORT OFF: failed conversions, a deadlock. */
 const BATCH_ABORTING = new Set([235, 241, 242, 244, 245, 248, 295, 517, 1205, 3960, 8114, 8169]);
@@ -24,7 +26,13 @@ export interface Running {
   readonly cancel: AbortSignal;
   /** How many TRY blocks surround the statement. */
   tries: number;
+  /** Lines of the batch before the part of it that the statement's lines count in. */
+  before: number;
+  /** The statement's change, where it was sent before its turn: its count comes. */
+  sent: Promise<number> | undefined;
 }
+
+export type Change = Extract<Statement, { k: 'insert' | 'update' | 'delete' }>;
 
 export class EndOfBatch extends Error {}
 
@@ -61,30 +69,30 @@ export function endsBatch(error: SqlError, xactAbort: boolean): boolean {
   );
 }
 
-export async function translated<T>(
+/** `tree`, where the translation may be remembered by it; `as`, what else it hangs on. */
+export function translated<T>(
   run: Running,
+  tree: object | null,
+  as: string,
   make: (binder: Binder) => T,
-): Promise<{ made: T; binder: Binder }> {
-  return run.state.translate(() => {
-    const binder = newBinder(run.state.surroundings(run.frame));
-    return { made: make(binder), binder };
-  });
+): Promise<Translation<T>> {
+  return run.state.translate(() => translate(run.state.surroundings(run.frame), tree, as, make));
 }
 
-function parametersOf(run: Running, binder: Binder): Value[] {
-  return binder.parameters.map((p) => run.state.value(p, run.frame));
+function parametersOf(run: Running, { parameters }: Translation<unknown>): Value[] {
+  return parameters.map((p) => run.state.value(p, run.frame));
 }
 
 /** Runs a bound query and hands its rows over, in the seam's text. */
 async function stream(
   run: Running,
-  binder: Binder,
+  translation: Translation<unknown>,
   sql: string,
   columns: readonly QueryColumn[],
-  take: (row: Value[]) => undefined | Promise<void>,
+  take: TakeRow,
 ): Promise<number> {
   const moments = columns.flatMap((c, i) => (c.type.name === 'datetimeoffset' ? [i] : []));
-  return run.state.connection.run(sql, parametersOf(run, binder), (row) => {
+  return run.state.connection.run(sql, parametersOf(run, translation), (row) => {
     for (const i of moments) row[i] = momentOut(row[i] ?? null);
     return take(row);
   });
@@ -99,9 +107,9 @@ function metadata(columns: readonly QueryColumn[]): ColumnMetadata[] {
   }));
 }
 
-async function send(run: Running, binder: Binder, bound: BoundQuery): Promise<number> {
+async function send(run: Running, translation: Translation<unknown>, bound: BoundQuery): Promise<number> {
   await run.sink.columns(metadata(bound.columns));
-  return stream(run, binder, bound.sql, bound.columns, (row) => run.sink.row(row));
+  return stream(run, translation, bound.sql, bound.columns, (row) => run.sink.row(row));
 }
 
 export function finish(run: Running, count: number | null): void {
@@ -115,14 +123,15 @@ export async function runQuery(run: Running, query: Query): Promise<void> {
   const names = first?.items.map((i) => i.variable) ?? [];
   if (names.some((n) => n !== null)) return assignVariables(run, query, names);
   const count = await guarded(run, 'SELECT', async () => {
-    const { made, binder } = await translated(run, (b) => b.query(query, null));
+    const translation = await translated(run, query, '', (b) => b.query(query, null));
+    const { made } = translation;
     const row = first ? constantRow(run, query, first, made.columns) : null;
     if (row) {
       await run.sink.columns(metadata(made.columns));
       await run.sink.row(row);
       return 1;
     }
-    return send(run, binder, made);
+    return send(run, translation, made);
   });
   finish(run, count);
 }
@@ -155,18 +164,19 @@ async function assignVariables(run: Running, query: Query, names: readonly (stri
     );
   }
   const body = query.body as Extract<Body, { k: 'select' }>;
-  const items = body.items.map(
-    (item): SelectItem => ({
-      ...item,
-      e: { k: 'cast', e: item.e, type: variable(run, item.variable!).type, style: null, attempt: false },
-    }),
-  );
+  const typed = (b: Binder): BoundQuery => {
+    const items = body.items.map((item): SelectItem => {
+      const type = b.around.variable(item.variable!);
+      if (!type) throw errors.undeclared(item.variable!);
+      return { ...item, e: { k: 'cast', e: item.e, type, style: null, attempt: false } };
+    });
+    return b.query({ ...query, body: { ...body, items } }, null);
+  };
   let last: Value[] | undefined;
   run.state.rowcount = await guarded(run, 'SELECT', async () => {
-    const { made, binder } = await translated(run, (b) =>
-      b.query({ ...query, body: { ...body, items } }, null),
-    );
-    return stream(run, binder, made.sql, made.columns, (row) => {
+    const translation = await translated(run, query, 'assigned', typed);
+    const { sql, columns } = translation.made;
+    return stream(run, translation, sql, columns, (row) => {
       last = row;
       return undefined;
     });
@@ -183,12 +193,19 @@ export function variable(run: Running, name: string): { type: SqlType; value: Va
 async function selectInto(run: Running, query: Query, into: readonly string[]): Promise<void> {
   const count = await guarded(run, 'INSERT', async () => {
     writable(run);
-    const { made, binder } = await translated(run, (b) => b.query(query, null));
+    const translation = await translated(run, query, '', (b) => b.query(query, null));
+    const { made } = translation;
     if (run.frame.isProcedure && into.at(-1)!.startsWith('#')) run.frame.tables.add(into.at(-1)!);
     const { table, sql } = define.tableOf(define.schemaOf(into), into.at(-1)!, namedColumns(made.columns));
     await run.state.connection.script(sql);
     const list = table.columns.map((c) => quote(c.name)).join(',');
-    return stream(run, binder, `INSERT INTO ${reference(table)} (${list}) ${made.sql}`, [], () => undefined);
+    return stream(
+      run,
+      translation,
+      `INSERT INTO ${reference(table)} (${list}) ${made.sql}`,
+      [],
+      () => undefined,
+    );
   });
   run.state.defined();
   finish(run, count);
@@ -198,24 +215,32 @@ export function writable(run: Running): void {
   if (run.state.transaction.doomed) throw errors.doomed();
 }
 
-export async function runChange(
-  run: Running,
-  change: Extract<Statement, { k: 'insert' | 'update' | 'delete' }>,
-): Promise<void> {
-  const verb = change.k.toUpperCase();
-  const bind = (binder: Binder): BoundChange => {
+export function translateChange(run: Running, change: Change): Promise<Translation<BoundChange>> {
+  return translated(run, change, '', (binder) => {
     if (change.k === 'insert') return bindInsert(binder, change);
     return change.k === 'update' ? bindUpdate(binder, change) : bindDelete(binder, change);
+  });
+}
+
+/** Takes the identity values that a change gives out. */
+export const takeIdentity =
+  (run: Running, { identities }: BoundChange): TakeRow =>
+  (row) => {
+    if (identities) run.state.identity = row[0] ?? null;
+    return undefined;
   };
-  const count = await guarded(run, verb, async () => {
+
+export async function runChange(run: Running, change: Change): Promise<void> {
+  const { sent } = run;
+  run.sent = undefined;
+  const count = await guarded(run, change.k.toUpperCase(), async () => {
     writable(run);
-    const { made, binder } = await translated(run, bind);
-    for (const write of binder.writes) run.state.written(write);
-    if (made.columns) return send(run, binder, { sql: made.sql, columns: made.columns });
-    return stream(run, binder, made.sql, [], (row) => {
-      if (made.identities) run.state.identity = row[0] ?? null;
-      return undefined;
-    });
+    if (sent) return sent;
+    const translation = await translateChange(run, change);
+    const { made } = translation;
+    for (const write of translation.writes) run.state.written(write);
+    if (made.columns) return send(run, translation, { sql: made.sql, columns: made.columns });
+    return stream(run, translation, made.sql, [], takeIdentity(run, made));
   });
   finish(run, count);
 }
@@ -225,11 +250,12 @@ export async function runDefinition(
   run: Running,
   make: (binder: Binder) => string,
   own?: Parameters<State['defined']>[0],
+  tree: object | null = null,
 ): Promise<void> {
   await guarded(run, 'ALTER TABLE', async () => {
     writable(run);
-    const { made, binder } = await translated(run, make);
-    if (binder.parameters.length > 0) throw errors.undeclared('a variable in a definition');
+    const { made, parameters } = await translated(run, tree, 'definition', make);
+    if (parameters.length > 0) throw errors.undeclared('a variable in a definition');
     if (made) await run.state.connection.script(made);
   });
   run.state.defined(own);
@@ -239,7 +265,7 @@ export async function runDefinition(
 export async function runTruncate(run: Running, name: readonly string[]): Promise<void> {
   await guarded(run, 'TRUNCATE', async () => {
     writable(run);
-    const { made } = await translated(run, (b) => b.around.table(name));
+    const { made } = await translated(run, null, '', (b) => b.around.table(name));
     try {
       await run.state.connection.script(`TRUNCATE ${reference(made)} RESTART IDENTITY`);
     } catch (error) {
@@ -258,17 +284,18 @@ export async function evaluate(run: Running, e: Expr, type: SqlType | null): Pro
   const known = type ? constant(e, type, knownTo(run)) : undefined;
   if (known !== undefined) return known;
   return guarded(run, 'SELECT', async () => {
-    const { made, binder } = await translated(run, (b) => {
+    const translation = await translated(run, e, type ? typeKey(type) : 'value', (b) => {
       const bound = b.scalar(e, new Scope(null));
       return type ? convert(bound, type) : bound;
     });
-    const [row] = await run.state.connection.rows(`SELECT ${made.sql}`, parametersOf(run, binder));
+    const { made } = translation;
+    const [row] = await run.state.connection.rows(`SELECT ${made.sql}`, parametersOf(run, translation));
     const value = row?.[0] ?? null;
     return made.type.name === 'datetimeoffset' ? momentOut(value) : value;
   });
 }
 
-function knownTo({ state, frame }: Running): Known {
+export function knownTo({ state, frame }: Running): Known {
   return {
     variable: (name) => frame.variables.get(name.toLowerCase()),
     session: (name) => state.value({ session: name }, frame),
@@ -279,8 +306,11 @@ export async function test(run: Running, e: Expr): Promise<boolean> {
   const known = outcome(e, knownTo(run));
   if (known !== undefined) return known === true;
   return guarded(run, 'SELECT', async () => {
-    const { made, binder } = await translated(run, (b) => b.predicate(e, new Scope(null)));
-    const [row] = await run.state.connection.rows(`SELECT ${made}`, parametersOf(run, binder));
+    const translation = await translated(run, e, 'test', (b) => b.predicate(e, new Scope(null)));
+    const [row] = await run.state.connection.rows(
+      `SELECT ${translation.made}`,
+      parametersOf(run, translation),
+    );
     return row?.[0] === 't';
   });
 }

@@ -3,7 +3,6 @@
 import type { SqlType } from '../session.ts';
 import type { Name } from './ast.ts';
 import { errors } from './errors.ts';
-import type { Seen, Sight } from './seen.ts';
 
 /** `binary` for the BIN and BIN2 collations; null where nothing was said and the database's own applies. */
 export type Collation = 'default' | 'binary' | null;
@@ -17,7 +16,6 @@ export interface ColumnMeta {
   readonly computed: boolean;
   /** The column's comment, which ALTER COLUMN rewrites. */
   readonly note: ColumnNote;
-  readonly sight?: Sight;
 }
 
 /** What PostgreSQL's catalog cannot say of a column: kept as its comment, so that it lives and rolls back with the column. */
@@ -60,8 +58,8 @@ export interface Bound {
   readonly literal?: string;
   readonly untypedNull?: boolean;
   readonly identity?: boolean;
-  /** Holds of a bare column only. */
-  readonly seen?: Seen;
+  /** Of a bare column: whether its texts were seen to be fit for PostgreSQL's own cast. */
+  readonly suits?: (to: SqlType) => boolean;
 }
 
 export interface ScopeColumn extends Bound {

@@ -1,8 +1,10 @@
 // What bulk loads saw of a #temporary table's text columns, so that CONVERT need not look at each text again.
 // Guarantees: said only of texts that PostgreSQL's casts read as SQL Server's do, without rounding and without an error.
+import type { SqlType } from '../session.ts';
+import { asDecimal } from './types.ts';
 
 /** The most digits before and after the point. A moment is a date, or a date and time, in UTC where it says an offset. */
-export interface Seen {
+interface Seen {
   readonly kind: 'number' | 'moment' | 'time';
   readonly whole: number;
   readonly fraction: number;
@@ -63,4 +65,27 @@ export function together(before: Sight, loaded: Sight): Sight {
     whole: Math.max(before.whole, loaded.whole),
     fraction: Math.max(before.fraction, loaded.fraction),
   };
+}
+
+/** Whether PostgreSQL's own cast to the type reads all such texts as SQL Server does, without an error. */
+export function suits(sight: Sight, to: SqlType): boolean {
+  if (!sight || sight === 'nothing') return false;
+  const exact = sight.fraction <= (to.scale ?? 7);
+  switch (to.name) {
+    case 'decimal':
+    case 'numeric':
+    case 'money': {
+      const { precision = 0, scale = 0 } = asDecimal(to);
+      return sight.kind === 'number' && sight.whole <= precision - scale && sight.fraction <= scale;
+    }
+    case 'date':
+      return sight.kind === 'moment';
+    case 'datetime2':
+    case 'datetimeoffset':
+      return sight.kind === 'moment' && exact;
+    case 'time':
+      return sight.kind === 'time' && exact;
+    default:
+      return false;
+  }
 }

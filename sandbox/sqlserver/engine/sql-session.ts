@@ -1,28 +1,24 @@
 // One session of the stand-in: what the wire calls. Errors go to the sink; a promise fails only with the connection.
 import type { BulkTarget, Parameter, ResultSink, SqlSession, Value } from '../session.ts';
-import type { Statement } from './ast.ts';
+import { readBatch } from './batch.ts';
 import { loadBulk } from './bulk.ts';
 import { Cancelled, fromPostgres, SqlError } from './errors.ts';
-import { runStatements } from './interpreter.ts';
-import { parseBatch } from './parse-batch.ts';
+import { runBatch } from './interpreter.ts';
 import { EndOfBatch, finish, type Running } from './run.ts';
-import { newFrame, type State } from './state.ts';
+import { type Frame, newFrame, type State } from './state.ts';
 
 /** SQL Server's codes 1 to 5. */
 const ISOLATION = ['', 'READ UNCOMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE', 'SNAPSHOT'];
 
-const PARSED_LIMIT = 500;
-const parsed = new Map<string, Statement[]>();
-
-/** Parsing is remembered by text: applications send the same batches again and again. */
-function parse(sql: string): Statement[] {
-  const known = parsed.get(sql);
-  if (known) return known;
-  const statements = parseBatch(sql);
-  if (parsed.size >= PARSED_LIMIT) parsed.delete(parsed.keys().next().value!);
-  if (sql.length < 65_536) parsed.set(sql, statements);
-  return statements;
-}
+const newRun = (state: State, frame: Frame, sink: ResultSink, cancel: AbortSignal): Running => ({
+  state,
+  frame,
+  sink,
+  cancel,
+  tries: 0,
+  before: 0,
+  sent: undefined,
+});
 
 export class Session implements SqlSession {
   private readonly state: State;
@@ -42,21 +38,21 @@ export class Session implements SqlSession {
     const frame = newFrame(parameters !== null);
     for (const p of parameters ?? [])
       frame.variables.set(p.name.toLowerCase(), { type: p.type, value: p.value });
-    await this.batch({ state: this.state, frame, sink, cancel, tries: 0 }, () => parse(sql));
+    await this.batch(newRun(this.state, frame, sink, cancel), sql);
     for (const p of parameters ?? []) {
       const now = frame.variables.get(p.name.toLowerCase());
       if (p.output && now) sink.output({ ...p, value: now.value });
     }
   }
 
-  private async batch(run: Running, statements: () => Statement[]): Promise<void> {
+  private async batch(run: Running, sql: string): Promise<void> {
     let cancelling: Promise<void> | undefined;
     const cancelled = (): void => {
       cancelling = this.cancelStatement(this.state.connection.pid);
     };
     run.cancel.addEventListener('abort', cancelled, { once: true });
     try {
-      await runStatements(run, statements());
+      await runBatch(run, readBatch(sql));
     } catch (error) {
       await this.failed(run, error);
     } finally {
@@ -102,7 +98,7 @@ export class Session implements SqlSession {
     sink: ResultSink,
   ): Promise<void> {
     const frame = newFrame(false);
-    const run: Running = { state: this.state, frame, sink, cancel: new AbortController().signal, tries: 0 };
+    const run = newRun(this.state, frame, sink, new AbortController().signal);
     try {
       finish(run, await loadBulk(run, target, rows));
     } catch (error) {

@@ -4,8 +4,8 @@ import type { Name } from './ast.ts';
 import type { Connection } from './connection.ts';
 import { errors, type SqlError, unsupported } from './errors.ts';
 import type { ParameterSource, Surroundings, Write } from './expression.ts';
-import { type ColumnMeta, quote, same, shown, type TableMeta } from './scope.ts';
-import { type Sight, together } from './seen.ts';
+import { quote, same, shown, type TableMeta } from './scope.ts';
+import { type Sight, suits, together } from './seen.ts';
 import { loadTable, TableCache } from './tables.ts';
 import { Transaction } from './transaction.ts';
 
@@ -72,7 +72,9 @@ export class State {
   identityInsert = '';
   /** Errors that CATCH blocks are handling, innermost last. */
   readonly caught: SqlError[] = [];
-  private own = new TableCache();
+  private readonly own = new TableCache();
+  /** What is known of the texts in the session's own tables: by table and column. */
+  private readonly sights = new Map<string, Map<string, Sight>>();
   /** Tables as this session's uncommitted definitions have them. */
   private uncommitted: TableCache | null = null;
   private appliedTimeout = -1;
@@ -99,7 +101,7 @@ export class State {
     if (committed && this.uncommitted) this.cache.clear();
     this.uncommitted = null;
     if (committed) return;
-    this.own.clear();
+    this.forgetOwn();
     // PostgreSQL takes SET back with the transaction.
     this.appliedTimeout = Number.NaN;
   }
@@ -120,10 +122,16 @@ export class State {
 
   /** A definition was run; `own`: of a #temporary table or table variable only, with what is known of a new one. */
   defined(own?: { readonly name: string; readonly created: TableMeta | null }): void {
-    if (own?.created) this.own.set(ownKey(own.name), own.created);
-    else if (own) this.own.delete(ownKey(own.name));
-    if (own) return;
-    this.own.clear();
+    if (own) {
+      const key = ownKey(own.name);
+      this.own.delete(key);
+      this.sights.delete(key);
+      if (!own.created) return;
+      this.own.set(key, own.created);
+      this.sights.set(key, new Map(own.created.columns.map((c) => [c.name, 'nothing'])));
+      return;
+    }
+    this.forgetOwn();
     if (this.transaction.live) this.uncommitted = new TableCache();
     else this.cache.clear();
   }
@@ -135,28 +143,33 @@ export class State {
     }
   }
 
-  /** Rows were loaded into the columns; null for a column of which nothing can be said. */
-  loaded(table: TableMeta, sights: ReadonlyMap<string, Sight>): void {
-    this.see(table, (c) => (sights.has(c.name) ? together(c.sight, sights.get(c.name)) : c.sight));
+  private forgetOwn(): void {
+    this.own.clear();
+    this.sights.clear();
+  }
+
+  private sightsOf(table: TableMeta): Map<string, Sight> | undefined {
+    return table.schema === 'pg_temp' ? this.sights.get(ownKey(table.name)) : undefined;
+  }
+
+  /** Rows were loaded into the columns; undefined for a column of which nothing can be said. */
+  loaded(table: TableMeta, loads: ReadonlyMap<string, Sight>): void {
+    const known = this.sightsOf(table);
+    for (const [column, sight] of loads) known?.set(column, together(known.get(column), sight));
   }
 
   /** A statement writes the columns. */
   written({ table, columns }: Write): void {
-    this.see(table, (c) => (columns.includes(c.name) ? undefined : c.sight));
-  }
-
-  private see(table: TableMeta, sight: (column: ColumnMeta) => Sight): void {
-    if (table.schema !== 'pg_temp') return;
-    const columns = table.columns.map((c) => ({ ...c, sight: sight(c) }));
-    this.own.set(ownKey(table.name), { ...table, columns });
+    const known = this.sightsOf(table);
+    for (const column of columns) known?.delete(column);
   }
 
   surroundings(frame: Frame): Surroundings {
     return {
-      database: this.database,
       table: (name) => this.table(name),
       variable: (name) => frame.variables.get(name.toLowerCase())?.type,
       identityInsert: (table) => this.identityInsert !== '' && same(this.identityInsert, shown(table)),
+      suits: (table, column, to) => suits(this.sightsOf(table)?.get(column), to),
     };
   }
 
