@@ -136,6 +136,49 @@ const SESSION: readonly [string, string, unknown[][]][] = [
       [202402, 3],
     ],
   ],
+  [
+    'totals',
+    'SELECT stage, COUNT(*) AS n FROM crm.opportunity GROUP BY stage WITH ROLLUP ORDER BY n, stage',
+    [
+      ['lost', 1],
+      ['open', 1],
+      ['won', 3],
+      [null, 5],
+    ],
+  ],
+  [
+    'all totals',
+    'SELECT account, stage, SUM(amount) FROM crm.opportunity WHERE account > 1 GROUP BY CUBE (account, stage) ORDER BY account, stage',
+    [
+      [null, null, 15],
+      [null, 'lost', 10],
+      [null, 'won', 5],
+      [2, null, 10],
+      [2, 'lost', 10],
+      [3, null, 5],
+      [3, 'won', 5],
+    ],
+  ],
+  [
+    'shares of a window',
+    'SELECT PERCENT_RANK() OVER (ORDER BY id), CUME_DIST() OVER (ORDER BY id) FROM crm.account ORDER BY id',
+    [
+      [0, 0.25],
+      [1 / 3, 0.5],
+      [2 / 3, 0.75],
+      [1, 1],
+    ],
+  ],
+  [
+    'FORMAT',
+    "SELECT FORMAT(closed, 'dd MMM yyyy'), FORMAT(amount, 'N2'), FORMAT(amount * 10000, '#,##0.0'), FORMAT(id, '00000'), FORMAT(CONVERT(datetime2(0), closed), 'yyyy-MM-dd h:mm tt') FROM crm.opportunity WHERE id = 101",
+    [['20 Feb 2024', '250.25', '2,502,500.0', '00101', '2024-02-20 12:00 AM']],
+  ],
+  [
+    'PATINDEX, STR, SQUARE, COL_NAME',
+    "SELECT PATINDEX('%[b-d]o%', name), STR(12.5, 6, 1), STR(123456, 3), SQUARE(3), COL_NAME(OBJECT_ID('crm.account'), 2) FROM crm.account WHERE id = 3",
+    [[1, '  12.5', '***', 9, 'name']],
+  ],
   ['a set operation', 'SELECT id FROM crm.account EXCEPT SELECT account FROM crm.opportunity', [[4]]],
   [
     'CROSS APPLY',

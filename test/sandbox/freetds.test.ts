@@ -1,6 +1,6 @@
-// A foreign client end to end: FreeTDS' tsql and bsqldb (Debian's freetds-bin) log in, define, fill and read a table.
+// A foreign client end to end: FreeTDS' tsql, bsqldb and freebcp (Debian's freetds-bin) log in, define, fill and read a table.
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sql from 'mssql';
@@ -29,16 +29,25 @@ afterAll(async () => {
 });
 
 /** What the client prints for what is typed. */
-function typed(client: 'tsql' | 'bsqldb', input: string): Promise<string> {
+function typed(
+  client: 'tsql' | 'bsqldb' | 'freebcp',
+  input: string,
+  args: readonly string[] = [],
+): Promise<string> {
   const { user, password } = sql.ConnectionPool.parseConnectionString(
     warehouse.connectionString,
   ) as sql.config;
   const login = ['-S', 'sandbox', '-U', user!, '-P', password!, '-D', warehouse.database];
   const env = { ...process.env, FREETDSCONF: join(folder, 'freetds.conf'), LC_ALL: 'C.UTF-8' };
   return new Promise((resolve) => {
-    const child = execFile(client, login, { env, timeout: 20_000 }, (_error, stdout, stderr) => {
-      resolve(stdout + stderr);
-    });
+    const child = execFile(
+      client,
+      [...args, ...login],
+      { env, timeout: 20_000 },
+      (_error, stdout, stderr) => {
+        resolve(stdout + stderr);
+      },
+    );
     child.stdin!.end(input);
   });
 }
@@ -69,4 +78,21 @@ it('bsqldb prints the rows of a batch', async () => {
     "select name, n * 2 as twice from (values ('one', 1), ('two', 2)) as v (name, n) order by n\n",
   );
   expect(output).toMatch(/one\s+2\s+two\s+4/);
+});
+
+it('freebcp copies a table in, and out again', async () => {
+  await typed(
+    'tsql',
+    'create table dbo.copied (id int not null, name nvarchar(20) null, amount decimal(10,2) null, at datetime2(6) null, d date null, f float null, b bit null, note varchar(max) null)\ngo\n',
+  );
+  const rows = '1|Zoë|-1.25|2024-02-29 12:34:56.500|2024-02-29|0.5|1|yes\n2|||||||\n';
+  const [source, target] = [join(folder, 'in.txt'), join(folder, 'out.txt')];
+  writeFileSync(source, rows);
+  expect(await typed('freebcp', '', ['dbo.copied', 'in', source, '-c', '-t', '|'])).toContain(
+    '2 rows copied',
+  );
+  expect(await typed('freebcp', '', ['dbo.copied', 'out', target, '-c', '-t', '|'])).toContain(
+    '2 rows copied',
+  );
+  expect(readFileSync(target, 'utf8')).toBe(rows.replace('|2024-02-29|', '|2024-02-29 00:00:00.000|'));
 });

@@ -92,9 +92,12 @@ export class Client {
     return [first.number, first.class, first.message];
   }
 
-  async bulk(target: BulkTarget, chunks: readonly (readonly (readonly Value[])[])[]): Promise<Result> {
+  async bulk(
+    target: BulkTarget,
+    chunks: readonly (readonly (readonly Value[])[])[] | AsyncIterable<readonly (readonly Value[])[]>,
+  ): Promise<Result> {
     const result = collector();
-    await this.session.bulk(target, feed(chunks), result.sink);
+    await this.session.bulk(target, 'length' in chunks ? feed(chunks) : chunks, result.sink);
     return result;
   }
 }

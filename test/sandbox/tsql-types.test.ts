@@ -177,6 +177,19 @@ describe('bulk loads and parameters', () => {
     expect(await client.value('SELECT COUNT(*) FROM dbo.short')).toBe('0');
   });
 
+  it('rows that cannot be read end the load with the error of their reader; the session goes on', async () => {
+    await client.rows('CREATE TABLE dbo.torn (a int)');
+    const torn = async function* () {
+      yield [['1']];
+      throw new Error('in the middle of a row');
+    };
+    const columns = [{ name: 'a', type: { name: 'int' }, nullable: true } as const];
+    await expect(client.bulk({ table: 'dbo.torn', columns }, torn())).rejects.toThrow(
+      'in the middle of a row',
+    );
+    expect(await client.value('SELECT COUNT(*) FROM dbo.torn')).toBe('0');
+  });
+
   it('output parameters come back', async () => {
     const { outputs } = await client.run("SET @x = @x + N'!'", [
       { name: '@x', type: { name: 'nvarchar', length: 20 }, value: 'hi', output: true },

@@ -1,10 +1,12 @@
 // Changes sent to PostgreSQL before their turn: one write for those that follow each other in a batch. Only where any error
 // undoes them all, under XACT_ABORT within a transaction, and nothing stands between them but counting rows.
+
 import type { Statement } from './ast.ts';
 import type { Placed } from './batch.ts';
 import { constant } from './constant.ts';
+import { knownTo } from './evaluate.ts';
 import type { Sent } from './pipeline.ts';
-import { type Change, knownTo, type Running, takeIdentity, translateChange } from './run.ts';
+import { type Change, type Running, takeIdentity, translateChange } from './run.ts';
 import { BIGINT } from './types.ts';
 
 const MOST = 16;

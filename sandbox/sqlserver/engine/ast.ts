@@ -96,6 +96,7 @@ export type Body =
       from: Source | null;
       where: Expr | null;
       group: readonly Expr[];
+      rollup: 'ROLLUP' | 'CUBE' | null;
       having: Expr | null;
     }
   | { k: 'set'; op: 'UNION' | 'UNION ALL' | 'EXCEPT' | 'INTERSECT'; l: Body; r: Body }

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { BulkTarget, ColumnMetadata, Value } from '../session.ts';
-import { errors, SqlError } from './errors.ts';
+import { errors, SqlError, Unreadable } from './errors.ts';
 import { momentIn } from './moment.ts';
 import { parseName } from './parse-batch.ts';
 import { guarded, type Running, translated, writable } from './run.ts';
@@ -53,7 +53,7 @@ export async function loadBulk(
     } catch (error) {
       copy.destroy(error as Error);
       await ended;
-      throw error;
+      throw error instanceof SqlError ? error : new Unreadable('rows of a bulk load', { cause: error });
     }
     if (!failure) copy.end();
     await ended;

@@ -11,6 +11,7 @@ import type { Bound, Scope } from './scope.ts';
 import { BIGINT, category, decimal, FLOAT, INT, isDecimal, isUnicode, nvarchar, varchar } from './types.ts';
 
 const RANKING = new Set(['ROW_NUMBER', 'RANK', 'DENSE_RANK', 'NTILE']);
+const SHARES = new Set(['PERCENT_RANK', 'CUME_DIST']);
 const OFFSETS = new Set(['LAG', 'LEAD', 'FIRST_VALUE', 'LAST_VALUE']);
 const REFUSED = new Set([
   'CHECKSUM_AGG',
@@ -24,6 +25,7 @@ const REFUSED = new Set([
 export const AGGREGATES = new Set([
   ...['COUNT', 'COUNT_BIG', 'SUM', 'AVG', 'MIN', 'MAX', 'STRING_AGG', 'STDEV', 'STDEVP', 'VAR', 'VARP'],
   ...RANKING,
+  ...SHARES,
   ...OFFSETS,
   ...REFUSED,
 ]);
@@ -32,7 +34,7 @@ export function bindAggregate(binder: Binder, call: Call, scope: Scope): Bound {
   if (REFUSED.has(call.name)) throw unsupported(`function ${call.name}`);
   binder.aggregated = true;
   const over = call.over ? ` OVER (${window(binder, call.over, scope)})` : '';
-  if (RANKING.has(call.name) || OFFSETS.has(call.name)) {
+  if (RANKING.has(call.name) || SHARES.has(call.name) || OFFSETS.has(call.name)) {
     if (!call.over) throw new SqlError(10753, `The function '${call.name}' must have an OVER clause.`, 1, 15);
     return ranked(binder, call, scope, over);
   }
@@ -114,6 +116,8 @@ function stringAgg(binder: Binder, call: Call, scope: Scope, over: string): Boun
 function ranked(binder: Binder, call: Call, scope: Scope, over: string): Bound {
   const args = call.args.map((a) => binder.scalar(a, scope));
   const name = call.name.toLowerCase();
+  if (SHARES.has(call.name))
+    return { sql: `(${name}()${over})`, type: FLOAT, nullable: false, collation: null };
   if (RANKING.has(call.name)) {
     return {
       sql: `(${name}(${args.map((a) => a.sql).join(',')})${over})::bigint`,

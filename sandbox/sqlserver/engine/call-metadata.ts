@@ -13,6 +13,9 @@ export const METADATA_FUNCTIONS: Functions = {
       INT,
     ),
   ),
+  COL_NAME: takes(2, 2, (id, column) =>
+    made(`_sandbox.col_name(${integer(id!)},${integer(column!)})`, SYSNAME),
+  ),
   OBJECT_NAME: takes(1, 1, (id) => made(`_sandbox.object_name(${integer(id!)})`, SYSNAME)),
   OBJECT_SCHEMA_NAME: takes(1, 1, (id) => made(`_sandbox.object_schema(${integer(id!)})`, SYSNAME)),
   COL_LENGTH: takes(2, 2, (table, column) =>

@@ -61,6 +61,7 @@ export const NUMBER_FUNCTIONS: Functions = {
   FLOOR: takes(1, 1, math('floor')),
   CEILING: takes(1, 1, math('ceil')),
   SQRT: takes(1, 1, floatMath('sqrt')),
+  SQUARE: takes(1, 1, (e) => made(`power(${convert(e!, FLOAT).sql},2)`, FLOAT, e!.nullable)),
   EXP: takes(1, 1, floatMath('exp')),
   LOG: takes(1, 1, floatMath('ln')),
   LOG10: takes(1, 1, floatMath('log10')),

@@ -1,11 +1,13 @@
 // Functions of texts, JSON and bytes.
 // (https://learn.microsoft.com/sql/t-sql/functions/string-functions-transact-sql)
+
+import { format } from './call-format.ts';
 import { type Functions, integer, like, made, type Plain, string, takes, varying } from './call-plain.ts';
 import { convert } from './convert.ts';
 import { SqlError, unsupported } from './errors.ts';
-import { concatenation } from './operators.ts';
+import { concatenation, likeAsRegex } from './operators.ts';
 import { type Bound, text } from './scope.ts';
-import { BIGINT, category, fixedBytes, INT, isUnicode, nvarchar, varchar } from './types.ts';
+import { BIGINT, category, FLOAT, fixedBytes, INT, isUnicode, nvarchar, varchar } from './types.ts';
 
 /** name(t(e)) for PostgreSQL functions of text, which must not lose trailing blanks. */
 const onText =
@@ -145,8 +147,33 @@ export const TEXT_FUNCTIONS: Functions = {
   QUOTENAME: takes(1, 1, (e) =>
     made(`('['||replace(_sandbox.t(${string(e!).sql}),']',']]')||']')::bpchar`, nvarchar(258)),
   ),
-  STR: takes(1, 3, () => {
-    throw unsupported('function STR');
+  STR: takes(1, 3, (e, length, places) => {
+    const [size, digits] = [Number(length?.literal ?? 10), Number(places?.literal ?? 0)];
+    if (Number.isNaN(size + digits)) throw unsupported('STR with a length that is not a literal');
+    const rounded = `round((${convert(e!, FLOAT).sql})::numeric,${Math.min(digits, 16)})::text`;
+    return made(
+      `(CASE WHEN length(${rounded})>${size} THEN repeat('*',${size}) ELSE lpad(${rounded},${size}) END)::bpchar`,
+      varchar(size),
+    );
+  }),
+  FORMAT: takes(2, 3, format),
+  TRANSLATE: takes(3, 3, (e, from, to) =>
+    like(
+      string(e!),
+      `translate(_sandbox.t(${string(e!).sql}),_sandbox.t(${string(from!).sql}),_sandbox.t(${string(to!).sql}))::bpchar`,
+    ),
+  ),
+  PATINDEX: takes(2, 2, (pattern, e) => {
+    const value = string(e!);
+    const inner = /^%(.*)%$/s.exec(pattern!.literal ?? '')?.[1];
+    if (inner === undefined || /[%\\]/.test(inner))
+      throw unsupported("PATINDEX other than of a literal '%pattern%'");
+    const regex = text(likeAsRegex(inner, '').replace(/^\^|\$$/g, ''));
+    const flag = value.collation === 'binary' ? '' : 'i';
+    return made(
+      `coalesce(regexp_instr(_sandbox.t(${value.sql}) COLLATE pg_c_utf8,${regex},1,1,0,'${flag}'),0)`,
+      value.type.length === 'max' ? BIGINT : INT,
+    );
   }),
   HASHBYTES: takes(2, 2, (algorithm, value) => {
     const name = algorithm!.literal?.toUpperCase() ?? '';

@@ -2,9 +2,9 @@
 import type { Statement } from './ast.ts';
 import * as define from './define.ts';
 import { createIndex, dropIndex } from './define-key.ts';
-import { errors, SqlError } from './errors.ts';
+import { errors, SqlError, unsupported } from './errors.ts';
 import { finish, guarded, type Running, runDefinition, translated, writable } from './run.ts';
-import { quote, reference, shown, type TableMeta } from './scope.ts';
+import { quote, reference, same, shown, type TableMeta } from './scope.ts';
 import type { State } from './state.ts';
 
 export async function runDatabase(
@@ -19,6 +19,29 @@ export async function runDatabase(
     const dropped = await state.databases.drop(name);
     if (!dropped && !s.ifExists) throw errors.cannotDrop('database', name);
   }
+}
+
+/** USE: another connection, as a PostgreSQL session has one database. What lives in the session keeps it where it is. */
+export async function useDatabase({ state, sink }: Running, name: string): Promise<void> {
+  const previous = state.database;
+  if (!same(name, previous)) {
+    if (state.transaction.count > 0) throw unsupported('USE of another database within a transaction');
+    const [kept] = await state.connection.rows(
+      `SELECT CASE WHEN EXISTS (SELECT FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r') THEN '#temporary tables'
+        WHEN EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory') THEN 'application locks' END`,
+      [],
+    );
+    if (kept?.[0]) throw unsupported(`USE of another database by a session with ${kept[0]}`);
+    await state.move(name);
+  }
+  sink.database(state.database, previous);
+  sink.info({
+    number: 5701,
+    state: 1,
+    class: 0,
+    message: `Changed database context to '${state.database}'.`,
+    line: 1,
+  });
 }
 
 export type Definition = Extract<

@@ -48,6 +48,15 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 
   // Case is kept, and not told apart.
   const databases: Databases = {
+    async open(name) {
+      const database = await find(name);
+      if (database === undefined) return undefined;
+      const connection = new Connection(options.postgres, PREFIX + database);
+      await connection.open();
+      const cache = caches.get(database) ?? new TableCache();
+      caches.set(database, cache);
+      return { connection, database, cache };
+    },
     async create(name) {
       await admin.script(
         `CREATE DATABASE ${quote(PREFIX + ((await find(name)) ?? name))} TEMPLATE ${TEMPLATE}`,
@@ -71,8 +80,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         login.password === options.login.password;
       if (!isKnown)
         throw new LoginRefused(new SqlError(18456, `Login failed for user '${login.user}'.`, 1, 14));
-      const database = await find(login.database || 'master');
-      if (database === undefined) {
+      const place = await databases.open(login.database || 'master');
+      if (place === undefined) {
         throw new LoginRefused(
           new SqlError(
             4060,
@@ -82,15 +91,13 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
           ),
         );
       }
-      const connection = new Connection(options.postgres, PREFIX + database);
-      await connection.open();
-      const cache = caches.get(database) ?? new TableCache();
-      caches.set(database, cache);
-      const session = new Session(new State(connection, database, cache, login, databases), async (pid) => {
-        await admin.rows('SELECT pg_cancel_backend($1)', [String(pid)]);
+      const session = new Session(new State(place, login, databases), {
+        cancel: async (pid) => {
+          await admin.rows('SELECT pg_cancel_backend($1)', [String(pid)]);
+        },
+        closed: () => sessions.delete(session),
       });
       sessions.add(session);
-      connection.client.once('end', () => sessions.delete(session));
       return session;
     },
     async close() {

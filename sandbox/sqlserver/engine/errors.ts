@@ -33,6 +33,9 @@ export class SqlError extends Error {
 /** The batch was cancelled by the client: no error is sent, the wire acknowledges the attention. */
 export class Cancelled extends Error {}
 
+/** The client's rows could not be read: the wire, whose error is the cause, tells of it. */
+export class Unreadable extends Error {}
+
 /**
  * A construct that the stand-in knows of and does not do: under SQL Server's number for a statement that its edition
  * lacks, as numbers from 50000 are those that triggers raise about rows.
@@ -102,7 +105,7 @@ const KEY_DETAIL = /^Key \((.*?)\)=\((.*)\)/s;
 
 /** The error that SQL Server would have sent for what PostgreSQL refused. */
 export function fromPostgres(error: unknown, at: FailureContext): Error {
-  if (error instanceof SqlError || error instanceof Cancelled) return error;
+  if (error instanceof SqlError || error instanceof Cancelled || error instanceof Unreadable) return error;
   const e = error as PostgresError;
   const schema = e.schema?.startsWith('pg_temp') ? 'dbo' : (e.schema ?? 'dbo');
   const table = `${schema}.${e.table ?? ''}`;

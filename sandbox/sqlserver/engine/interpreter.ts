@@ -1,25 +1,26 @@
 // Runs a batch's statements in order: control of flow, TRY … CATCH, variables, options, transactions.
 // An error outside of TRY goes to the client and the batch goes on, unless SQL Server would end it there.
+
 import { setTimeout as delay } from 'node:timers/promises';
 import { isChange, sendAhead } from './ahead.ts';
 import type { Statement } from './ast.ts';
 import type { Placed } from './batch.ts';
-import { runDatabase, runDefinitionOf } from './definitions.ts';
+import { runDatabase, runDefinitionOf, useDatabase } from './definitions.ts';
 import { Cancelled, errors, SqlError, unsupported } from './errors.ts';
+import { evaluate, test } from './evaluate.ts';
 import { setOption } from './options.ts';
 import { executeProcedure, executeText } from './procedures.ts';
 import { raise, thrown } from './raise.ts';
 import {
+  describe,
   EndOfBatch,
   endsBatch,
-  evaluate,
   finish,
   guarded,
   type Running,
   runChange,
   runQuery,
   runTruncate,
-  test,
   variable,
 } from './run.ts';
 import { nvarchar } from './types.ts';
@@ -82,6 +83,10 @@ function report(run: Running, error: SqlError): void {
 
 async function dispatch(run: Running, s: Statement): Promise<Flow> {
   const { state, sink } = run;
+  if (state.formatOnly && s.k !== 'setOption') {
+    await describe(run, s);
+    return 'next';
+  }
   switch (s.k) {
     case 'query':
       await runQuery(run, s.query);
@@ -182,7 +187,9 @@ async function dispatch(run: Running, s: Statement): Promise<Flow> {
       finish(run, null);
       return 'next';
     case 'use':
-      throw unsupported('USE');
+      await guarded(run, 'USE', () => useDatabase(run, s.name));
+      finish(run, null);
+      return 'next';
     default:
       await runDefinitionOf(run, s);
       return 'next';

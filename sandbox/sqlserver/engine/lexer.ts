@@ -1,5 +1,5 @@
 // T-SQL's tokens. Keywords are told apart by the parser: here a word is a word.
-import { errors, SqlError } from './errors.ts';
+import { errors, SqlError, unsupported } from './errors.ts';
 
 export interface Token {
   readonly kind:
@@ -32,7 +32,7 @@ export function tokenize(sql: string): Token[] {
   while (at < sql.length) {
     PATTERN.lastIndex = at;
     const m = PATTERN.exec(sql);
-    if (!m) throw at < sql.length ? errors.syntax(sql[at] ?? '') : errors.syntax('');
+    if (!m) throw sql[at] === '$' ? unsupported('a money literal') : errors.syntax(sql[at] ?? '');
     const begun = line;
     let stop = PATTERN.lastIndex;
     if (m[2]) stop = endOfComment(sql, stop);

@@ -1,7 +1,9 @@
 // SET options. Those that change what a statement does are kept; those that only fix SQL Server's default are accepted.
+
 import type { Statement } from './ast.ts';
 import { unsupported } from './errors.ts';
-import { evaluate, type Running } from './run.ts';
+import { evaluate } from './evaluate.ts';
+import type { Running } from './run.ts';
 
 /** Options whose one supported value is what the stand-in does anyway. */
 const FIXED: Readonly<Record<string, RegExp>> = {
@@ -16,7 +18,6 @@ const FIXED: Readonly<Record<string, RegExp>> = {
   NUMERIC_ROUNDABORT: /^OFF$/,
   CURSOR_CLOSE_ON_COMMIT: /^OFF$/,
   IMPLICIT_TRANSACTIONS: /^OFF$/,
-  FMTONLY: /^OFF$/,
   NOEXEC: /^OFF$/,
   PARSEONLY: /^OFF$/,
   SHOWPLAN_ALL: /^OFF$/,
@@ -40,6 +41,7 @@ export async function setOption(run: Running, s: Extract<Statement, { k: 'setOpt
   }
   for (const option of s.option.split(',')) {
     if (option === 'XACT_ABORT') state.xactAbort = value === 'ON';
+    else if (option === 'FMTONLY') state.formatOnly = value === 'ON';
     else if (option === 'NOCOUNT') state.nocount = value === 'ON';
     else if (option === 'LOCK_TIMEOUT') state.lockTimeout = Number(value);
     else if (!FIXED[option]?.test(value)) throw unsupported(`SET ${option} ${value}`);

@@ -232,6 +232,7 @@ class BatchParser extends ChangeParser {
       const table = this.multipart().join('.');
       return { k: 'setOption', option: 'IDENTITY_INSERT', value: `${this.next().word} ${table}`, arg: null };
     }
+    if (this.is('STATISTICS')) throw this.refuse(`SET STATISTICS ${this.ahead().word}`);
     const option = this.commaList(() => this.next().word).join(',');
     if (this.token.word === 'ON' || this.token.word === 'OFF') {
       return { k: 'setOption', option, value: this.next().word, arg: null };

@@ -140,6 +140,7 @@ export abstract class ExpressionParser extends Cursor {
     if (this.accept('EXISTS')) return { k: 'exists', query: this.parenthesised(() => this.query()) };
     const called = this.ahead().kind === 'symbol' && this.ahead().text === '(';
     if (called && /^(TRY_)?(CAST|CONVERT)$/.test(this.token.word)) return this.conversion();
+    if (called && /^(TRY_)?PARSE$/.test(this.token.word)) throw this.refuse(`function ${this.token.word}`);
     if (called && (this.isName() || CALLABLE_KEYWORDS.has(this.token.word)))
       return this.call(this.next().text);
     if (BARE_CALLS.has(this.token.word)) return call(this.next().word, []);

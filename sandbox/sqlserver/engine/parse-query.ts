@@ -104,14 +104,25 @@ export abstract class QueryParser extends ExpressionParser {
     const into = this.accept('INTO') ? this.multipart() : null;
     const from = this.accept('FROM') ? this.sources() : null;
     const where = this.accept('WHERE') ? this.expression() : null;
-    let group: Expr[] = [];
-    if (this.accept('GROUP', 'BY')) {
-      if (['ROLLUP', 'CUBE', 'GROUPING'].includes(this.token.word))
-        throw this.refuse(`GROUP BY ${this.token.word}`);
-      group = this.commaList(() => this.expression());
-    }
+    const { group, rollup } = this.groups();
     const having = this.accept('HAVING') ? this.expression() : null;
-    return { k: 'select', distinct, top, items, into, from, where, group, having };
+    return { k: 'select', distinct, top, items, into, from, where, group, rollup, having };
+  }
+
+  private groups(): { group: Expr[]; rollup: 'ROLLUP' | 'CUBE' | null } {
+    if (!this.accept('GROUP', 'BY')) return { group: [], rollup: null };
+    if (this.is('GROUPING')) throw this.refuse('GROUP BY GROUPING SETS');
+    const before = this.rollup();
+    const list = (): Expr[] => this.commaList(() => this.expression());
+    const group = before ? this.parenthesised(list) : list();
+    if (before || !this.accept('WITH')) return { group, rollup: before };
+    const rollup = this.rollup();
+    if (!rollup) throw this.unexpected();
+    return { group, rollup };
+  }
+
+  private rollup(): 'ROLLUP' | 'CUBE' | null {
+    return this.accept('ROLLUP') ? 'ROLLUP' : this.accept('CUBE') ? 'CUBE' : null;
   }
 
   private top(): Top | null {

@@ -1,11 +1,14 @@
 // EXEC: statements as text, and the system procedures that the warehouse uses.
+
 import type { Value } from '../session.ts';
 import type { Argument, Expr, Statement } from './ast.ts';
 import { readBatch } from './batch.ts';
 import { errors, SqlError, unsupported } from './errors.ts';
+import { evaluate } from './evaluate.ts';
+import { HELP } from './help-procedures.ts';
 import { runBatch } from './interpreter.ts';
 import { parseBatch } from './parse-batch.ts';
-import { evaluate, guarded, type Running, runDefinition, variable } from './run.ts';
+import { guarded, type Running, runDefinition, variable } from './run.ts';
 import { quote, reference, same } from './scope.ts';
 import { type Frame, newFrame } from './state.ts';
 import { nvarchar } from './types.ts';
@@ -29,11 +32,22 @@ async function nested(run: Running, sql: string, frame: Frame): Promise<void> {
 
 export async function executeProcedure(run: Running, s: Execute): Promise<void> {
   const name = s.procedure.at(-1)!.toLowerCase();
+  const help = HELP[name];
+  if (help) return runHelp(run, s, help);
   const handler = PROCEDURES[name];
   if (!handler && KNOWN.test(name)) throw unsupported(name);
   if (!handler) throw new SqlError(2812, `Could not find stored procedure '${s.procedure.join('.')}'.`, 62);
   const status = await handler(run, s.args);
   if (s.result) variable(run, s.result).value = String(status);
+}
+
+async function runHelp(run: Running, s: Execute, { parameters, sql }: (typeof HELP)[string]): Promise<void> {
+  const given = await named(run, s.args, parameters);
+  const frame = newFrame(true);
+  for (const name of parameters)
+    frame.variables.set(name, { type: nvarchar(776), value: given.get(name) ?? null });
+  await nested(run, sql, frame);
+  if (s.result) variable(run, s.result).value = '0';
 }
 
 /** Arguments by name, or by position under the given names. */

@@ -203,8 +203,8 @@ function select(binder: Binder, body: Extract<Body, { k: 'select' }>, outer: Sco
   const from = body.from ? ` FROM ${bindSource(binder, body.from, scope)}` : '';
   const { list, columns, items } = selectList(binder, body.items, scope);
   const where = body.where ? ` WHERE ${binder.predicate(body.where, scope)}` : '';
-  const group =
-    body.group.length > 0 ? ` GROUP BY ${body.group.map((g) => binder.scalar(g, scope).sql).join(',')}` : '';
+  const keys = body.group.map((g) => binder.scalar(g, scope).sql).join(',');
+  const group = keys ? ` GROUP BY ${body.rollup ? `${body.rollup}(${keys})` : keys}` : '';
   const having = body.having ? ` HAVING ${binder.predicate(body.having, scope)}` : '';
   const shownList = body.distinct
     ? list.map((item) => ordered(item.value) + item.as)
@@ -215,7 +215,14 @@ function select(binder: Binder, body: Extract<Body, { k: 'select' }>, outer: Sco
     const count = `(${convert(binder.scalar(body.top.count, outer), { name: 'bigint' }).sql})`;
     limit = body.top.ties ? ` FETCH FIRST ${count} ROWS WITH TIES` : ` LIMIT ${count}`;
   }
-  return { sql, columns, scope, items, limit };
+  return {
+    sql,
+    // Of a total, the columns that it adds up over are NULL.
+    columns: body.rollup ? columns.map((c) => ({ ...c, nullable: true })) : columns,
+    scope,
+    items,
+    limit,
+  };
 }
 
 interface ListItem {

@@ -1,7 +1,9 @@
 // THROW and RAISERROR.
+
 import type { Expr } from './ast.ts';
 import { errors, SqlError } from './errors.ts';
-import { evaluate, type Running } from './run.ts';
+import { evaluate } from './evaluate.ts';
+import type { Running } from './run.ts';
 import { nvarchar } from './types.ts';
 
 export async function thrown(run: Running, args: readonly Expr[]): Promise<SqlError> {

@@ -1,18 +1,20 @@
 // Runs one statement: translated, guarded by a savepoint where only the statement may be undone, its rows sent to the client.
+
 import type { ColumnMetadata, ResultSink, SqlType, Value } from '../session.ts';
-import type { Body, Expr, Query, SelectItem, Statement } from './ast.ts';
+import type { Body, Query, SelectItem, Statement } from './ast.ts';
 import { type BoundChange, bindDelete, bindInsert, bindUpdate } from './change.ts';
-import { constant, type Known, outcome } from './constant.ts';
-import { convert } from './convert.ts';
+import { constant } from './constant.ts';
 import * as define from './define.ts';
-import { errors, fromPostgres, SqlError } from './errors.ts';
+import { errors, fromPostgres, SqlError, unsupported } from './errors.ts';
+import { knownTo } from './evaluate.ts';
 import type { Binder, BoundQuery, QueryColumn } from './expression.ts';
 import { momentOut } from './moment.ts';
 import type { TakeRow } from './pipeline.ts';
 import { namedColumns } from './query.ts';
-import { quote, reference, Scope, shown } from './scope.ts';
+import { quote, reference, shown } from './scope.ts';
+import { sessionValue } from './session-value.ts';
 import type { Frame, State } from './state.ts';
-import { type Translation, translate, typeKey } from './translation.ts';
+import { type Translation, translate } from './translation.ts';
 
 /** Errors that end the batch and the transaction even with XACT_ABORT OFF: failed conversions, a deadlock. */
 const BATCH_ABORTING = new Set([235, 241, 242, 244, 245, 248, 295, 517, 1205, 3960, 8114, 8169]);
@@ -79,8 +81,8 @@ export function translated<T>(
   return run.state.translate(() => translate(run.state.surroundings(run.frame), tree, as, make));
 }
 
-function parametersOf(run: Running, { parameters }: Translation<unknown>): Value[] {
-  return parameters.map((p) => run.state.value(p, run.frame));
+export function parametersOf(run: Running, { parameters }: Translation<unknown>): Value[] {
+  return parameters.map((p) => sessionValue(run.state, run.frame, p));
 }
 
 /** Runs a bound query and hands its rows over, in the seam's text. */
@@ -134,6 +136,16 @@ export async function runQuery(run: Running, query: Query): Promise<void> {
     return send(run, translation, made);
   });
   finish(run, count);
+}
+
+/** Under SET FMTONLY ON: the columns of a query, without its rows. */
+export async function describe(run: Running, s: Statement): Promise<void> {
+  const first = s.k === 'query' ? leftmost(s.query.body) : null;
+  if (s.k !== 'query' || first?.into || first?.items.some((i) => i.variable !== null))
+    throw unsupported('SET FMTONLY ON before anything but a query');
+  const { made } = await translated(run, s.query, '', (b) => b.query(s.query, null));
+  await run.sink.columns(metadata(made.columns));
+  finish(run, 0);
 }
 
 /** The one row of a SELECT of constants. */
@@ -277,40 +289,4 @@ export async function runTruncate(run: Running, name: readonly string[]): Promis
     }
   });
   finish(run, null);
-}
-
-/** The value of an expression in the given type, or in its own. */
-export async function evaluate(run: Running, e: Expr, type: SqlType | null): Promise<Value> {
-  const known = type ? constant(e, type, knownTo(run)) : undefined;
-  if (known !== undefined) return known;
-  return guarded(run, 'SELECT', async () => {
-    const translation = await translated(run, e, type ? typeKey(type) : 'value', (b) => {
-      const bound = b.scalar(e, new Scope(null));
-      return type ? convert(bound, type) : bound;
-    });
-    const { made } = translation;
-    const [row] = await run.state.connection.rows(`SELECT ${made.sql}`, parametersOf(run, translation));
-    const value = row?.[0] ?? null;
-    return made.type.name === 'datetimeoffset' ? momentOut(value) : value;
-  });
-}
-
-export function knownTo({ state, frame }: Running): Known {
-  return {
-    variable: (name) => frame.variables.get(name.toLowerCase()),
-    session: (name) => state.value({ session: name }, frame),
-  };
-}
-
-export async function test(run: Running, e: Expr): Promise<boolean> {
-  const known = outcome(e, knownTo(run));
-  if (known !== undefined) return known === true;
-  return guarded(run, 'SELECT', async () => {
-    const translation = await translated(run, e, 'test', (b) => b.predicate(e, new Scope(null)));
-    const [row] = await run.state.connection.rows(
-      `SELECT ${translation.made}`,
-      parametersOf(run, translation),
-    );
-    return row?.[0] === 't';
-  });
 }

@@ -2,7 +2,7 @@
 import type { BulkTarget, Parameter, ResultSink, SqlSession, Value } from '../session.ts';
 import { readBatch } from './batch.ts';
 import { loadBulk } from './bulk.ts';
-import { Cancelled, fromPostgres, SqlError } from './errors.ts';
+import { Cancelled, fromPostgres, SqlError, Unreadable } from './errors.ts';
 import { runBatch } from './interpreter.ts';
 import { EndOfBatch, finish, type Running } from './run.ts';
 import { type Frame, newFrame, type State } from './state.ts';
@@ -20,13 +20,20 @@ const newRun = (state: State, frame: Frame, sink: ResultSink, cancel: AbortSigna
   sent: undefined,
 });
 
+/** What a session asks of the server. */
+interface ServerCalls {
+  /** Cancels what the backend of that process id runs. */
+  cancel(pid: number): Promise<void>;
+  closed(): void;
+}
+
 export class Session implements SqlSession {
   private readonly state: State;
-  private readonly cancelStatement: (pid: number) => Promise<void>;
+  private readonly server: ServerCalls;
 
-  constructor(state: State, cancelStatement: (pid: number) => Promise<void>) {
+  constructor(state: State, server: ServerCalls) {
     this.state = state;
-    this.cancelStatement = cancelStatement;
+    this.server = server;
   }
 
   async execute(
@@ -48,7 +55,7 @@ export class Session implements SqlSession {
   private async batch(run: Running, sql: string): Promise<void> {
     let cancelling: Promise<void> | undefined;
     const cancelled = (): void => {
-      cancelling = this.cancelStatement(this.state.connection.pid);
+      cancelling = this.server.cancel(this.state.connection.pid);
     };
     run.cancel.addEventListener('abort', cancelled, { once: true });
     try {
@@ -102,6 +109,7 @@ export class Session implements SqlSession {
     try {
       finish(run, await loadBulk(run, target, rows));
     } catch (error) {
+      if (error instanceof Unreadable) throw error.cause;
       // The wire goes on only when the client's rows are read.
       for await (const chunk of rows) void chunk;
       await this.failed(run, error);
@@ -135,9 +143,11 @@ export class Session implements SqlSession {
     if (state.transaction.live) await state.connection.end('ROLLBACK');
     await state.connection.script('DISCARD TEMP; SELECT pg_advisory_unlock_all()');
     state.reset();
+    if (state.database !== state.home) await state.move(state.home);
   }
 
   async close(): Promise<void> {
+    this.server.closed();
     await this.state.connection.close();
   }
 }

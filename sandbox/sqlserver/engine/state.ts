@@ -2,15 +2,25 @@
 import type { SqlType, Value } from '../session.ts';
 import type { Name } from './ast.ts';
 import type { Connection } from './connection.ts';
-import { errors, type SqlError, unsupported } from './errors.ts';
-import type { ParameterSource, Surroundings, Write } from './expression.ts';
+import { errors, SqlError, unsupported } from './errors.ts';
+import type { Surroundings, Write } from './expression.ts';
 import { quote, same, shown, type TableMeta } from './scope.ts';
 import { type Sight, suits, together } from './seen.ts';
 import { loadTable, TableCache } from './tables.ts';
 import { Transaction } from './transaction.ts';
 
+/** A connection into one database, and what is known of its tables. */
+export interface Place {
+  readonly connection: Connection;
+  /** As it was named when it was made. */
+  readonly database: string;
+  readonly cache: TableCache;
+}
+
 /** The databases of the server. */
 export interface Databases {
+  /** Undefined if there is none of that name. */
+  open(name: string): Promise<Place | undefined>;
   /** @throws the PostgreSQL error of a name that is taken */
   create(name: string): Promise<void>;
   /** False if there is none of that name. */
@@ -51,20 +61,19 @@ class UnknownTable extends Error {
   }
 }
 
-const VERSION =
-  'Microsoft SQL Server 2019 (RTM) - 15.0.2000.5 (X64) \n\twalbridge sandbox: a stand-in over PostgreSQL, not SQL Server';
-
 const ownKey = (name: string): string => `pg_temp.${name}`.toLowerCase();
 
 export class State {
-  connection: Connection;
-  database: string;
-  cache: TableCache;
+  private place: Place;
+  /** Where the session began, and is again after a reset. */
+  readonly home: string;
   readonly login: Login;
   readonly databases: Databases;
   readonly transaction: Transaction;
   xactAbort = false;
   nocount = false;
+  /** SET FMTONLY: results are described, nothing is run. */
+  formatOnly = false;
   lockTimeout = -1;
   rowcount = 0;
   error = 0;
@@ -79,22 +88,42 @@ export class State {
   private uncommitted: TableCache | null = null;
   private appliedTimeout = -1;
 
-  constructor(
-    connection: Connection,
-    database: string,
-    cache: TableCache,
-    login: Login,
-    databases: Databases,
-  ) {
-    this.connection = connection;
-    this.database = database;
-    this.cache = cache;
+  constructor(place: Place, login: Login, databases: Databases) {
+    this.place = place;
+    this.home = place.database;
     this.login = login;
     this.databases = databases;
     this.transaction = new Transaction(
       () => this.connection,
       (committed) => this.transactionEnded(committed),
     );
+  }
+
+  get connection(): Connection {
+    return this.place.connection;
+  }
+
+  get database(): string {
+    return this.place.database;
+  }
+
+  private get cache(): TableCache {
+    return this.place.cache;
+  }
+
+  /** Goes on in another database, without a transaction and #temporary tables. Throws 911. */
+  async move(name: string): Promise<void> {
+    const place = await this.databases.open(name);
+    if (!place)
+      throw new SqlError(
+        911,
+        `Database '${name}' does not exist. Make sure that the name is entered correctly.`,
+      );
+    const left = this.place;
+    this.place = place;
+    this.appliedTimeout = Number.NaN;
+    this.forgetOwn();
+    await left.connection.close();
   }
 
   private transactionEnded(committed: boolean): void {
@@ -114,6 +143,7 @@ export class State {
     this.transactionEnded(false);
     this.xactAbort = false;
     this.nocount = false;
+    this.formatOnly = false;
     this.lockTimeout = -1;
     this.rowcount = 0;
     this.identity = null;
@@ -197,6 +227,8 @@ export class State {
       } catch (error) {
         if (!(error instanceof UnknownTable)) throw error;
         const table = await loadTable(this.connection, error.schema, error.table);
+        if (!table && /^(sys|information_schema)$/i.test(error.schema))
+          throw unsupported(`view ${error.written}`);
         if (!table) throw errors.object(error.written);
         this.cacheOf(error.schema).set(`${error.schema}.${error.table}`.toLowerCase(), table);
       }
@@ -219,67 +251,5 @@ export class State {
       `SET lock_timeout = ${this.lockTimeout < 0 ? 0 : Math.max(1, this.lockTimeout)}`,
     );
     this.appliedTimeout = this.lockTimeout;
-  }
-
-  value(source: ParameterSource, frame: Frame): Value {
-    if ('variable' in source) return frame.variables.get(source.variable)?.value ?? null;
-    const last = this.caught.at(-1);
-    switch (source.session) {
-      case '@@ROWCOUNT':
-      case 'ROWCOUNT_BIG':
-        return String(this.rowcount);
-      case '@@TRANCOUNT':
-        return String(this.transaction.count);
-      case '@@ERROR':
-        return String(this.error);
-      case '@@SPID':
-        return String(this.connection.pid % 32768);
-      case '@@VERSION':
-        return VERSION;
-      case '@@SERVERNAME':
-      case '@@SERVICENAME':
-        return 'SANDBOX';
-      case '@@LANGUAGE':
-        return 'us_english';
-      case '@@IDENTITY':
-      case 'SCOPE_IDENTITY':
-        return this.identity;
-      case '@@LOCK_TIMEOUT':
-        return String(this.lockTimeout);
-      case '@@OPTIONS':
-        return String(5432 + (this.nocount ? 512 : 0) + (this.xactAbort ? 16384 : 0));
-      case '@@NESTLEVEL':
-        return '0';
-      case '@@DATEFIRST':
-        return '7';
-      case '@@MAX_PRECISION':
-        return '38';
-      case 'XACT_STATE':
-        return this.transaction.doomed ? '-1' : this.transaction.count > 0 ? '1' : '0';
-      case 'ERROR_NUMBER':
-        return last ? String(last.number) : null;
-      case 'ERROR_MESSAGE':
-        return last?.message ?? null;
-      case 'ERROR_SEVERITY':
-        return last ? String(last.class) : null;
-      case 'ERROR_STATE':
-        return last ? String(last.state) : null;
-      case 'ERROR_LINE':
-        return last ? String(Math.max(1, last.line)) : null;
-      case 'DB_NAME':
-        return this.database;
-      case 'APP_NAME':
-        return this.login.application;
-      case 'HOST_NAME':
-        return this.login.hostname;
-      case 'USER_NAME':
-      case 'CURRENT_USER':
-      case 'SESSION_USER':
-        return 'dbo';
-      case 'ERROR_PROCEDURE':
-        return null;
-      default:
-        return this.login.user;
-    }
   }
 }

@@ -215,8 +215,12 @@ function decimal(at: Cursor, scale: number): Value {
   const bytes = at.u8();
   if (bytes === 0) return null;
   const negative = at.u8() === 0;
+  // Words of four bytes by MS-TDS; FreeTDS sends as few bytes as the precision needs.
   let magnitude = 0n;
-  for (let shift = 0n; shift < BigInt(bytes - 1) * 8n; shift += 32n) magnitude |= BigInt(at.u32()) << shift;
+  for (let read = 0; read < bytes - 1; read += 4) {
+    const width = Math.min(4, bytes - 1 - read);
+    magnitude |= BigInt(at.bytes.readUIntLE(at.skip(width), width)) << BigInt(8 * read);
+  }
   return scaled(negative ? -magnitude : magnitude, scale);
 }
 
