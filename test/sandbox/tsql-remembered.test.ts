@@ -147,3 +147,24 @@ describe('changes that travel together', () => {
     expect(await client.rows('SELECT id FROM dbo.kept WHERE id >= 20 ORDER BY id')).toEqual([['20'], ['22']]);
   });
 });
+
+describe('a #temporary table dropped within a transaction', () => {
+  it('is gone at once, gives up its name, and is back after a rollback', async () => {
+    await client.rows('CREATE TABLE #d (a int); INSERT #d VALUES (1)');
+    await client.rows('SET XACT_ABORT ON; BEGIN TRANSACTION');
+    expect(await client.rows("DROP TABLE #d; SELECT OBJECT_ID('tempdb..#d'); ")).toEqual([[null]]);
+    expect(
+      await client.rows("CREATE TABLE #d (b varchar(5)); INSERT #d VALUES ('x'); SELECT b FROM #d"),
+    ).toEqual([['x']]);
+    await client.rows('DROP TABLE #d; ROLLBACK');
+    expect(await client.rows('SELECT a FROM #d')).toEqual([['1']]);
+  });
+
+  it('goes with the commit', async () => {
+    const other = await engine.open();
+    await other.rows('SET XACT_ABORT ON; CREATE TABLE #d (a int)');
+    await other.rows('BEGIN TRANSACTION; DROP TABLE #d; COMMIT');
+    expect(await other.error('SELECT a FROM #d')).toMatchObject([208, 16, expect.anything()]);
+    expect(await other.value("SELECT OBJECT_ID('tempdb..#d')")).toBe(null);
+  });
+});

@@ -1,6 +1,4 @@
 // INSERT BULK as COPY FROM STDIN: a chunk of rows becomes one text, written no faster than PostgreSQL takes it.
-import { once } from 'node:events';
-import { from as copyFrom } from 'pg-copy-streams';
 import type { BulkTarget, ColumnMetadata, Value } from '../session.ts';
 import { errors, SqlError, Unreadable } from './errors.ts';
 import { momentIn } from './moment.ts';
@@ -32,32 +30,21 @@ export async function loadBulk(
     const watches = columns.map(() => new Watch());
     const encoders = columns.map((c, i) => encoder(c, target.columns[i]!, i, shown(table), watches[i]!));
     const sql = `COPY ${reference(table)} (${columns.map((c) => quote(c.name)).join(',')}) FROM STDIN`;
-    await run.state.connection.started();
-    const copy = run.state.connection.client.query(copyFrom(sql));
-    let failure: Error | undefined;
-    const ended = new Promise<void>((resolve) => {
-      copy.on('error', (error) => {
-        failure = error;
-        resolve();
-      });
-      copy.on('finish', resolve);
-    });
+    const copy = await run.state.connection.copyIn(sql);
     let count = 0;
     try {
       for await (const rows of chunks) {
         // After a failure the client's rows are still read to their end, as the wire needs.
-        if (failure || rows.length === 0) continue;
+        if (copy.failure || rows.length === 0) continue;
         count += rows.length;
-        if (!copy.write(textOf(rows, encoders))) await Promise.race([once(copy, 'drain'), ended]);
+        const behind = copy.write(textOf(rows, encoders));
+        if (behind) await behind;
       }
     } catch (error) {
-      copy.destroy(error as Error);
-      await ended;
+      await copy.abandon();
       throw error instanceof SqlError ? error : new Unreadable('rows of a bulk load', { cause: error });
     }
-    if (!failure) copy.end();
-    await ended;
-    if (failure) throw failure;
+    await copy.end();
     for (const [i, c] of columns.entries()) sights.set(c.name, watches[i]!.sight);
     run.state.loaded(table, sights);
     return count;

@@ -1,6 +1,7 @@
-// One connection to PostgreSQL: every value as text, BEGIN in one write with the statement that follows it.
+// One connection to PostgreSQL: every value as text, BEGIN and what else can wait in one write with the statement that follows.
 import pg from 'pg';
 import type { Value } from '../session.ts';
+import { CopyIn } from './copy-in.ts';
 import { Pipeline, type Sent, type TakeRow } from './pipeline.ts';
 
 export interface Address {
@@ -15,8 +16,8 @@ const nothing = (): undefined => undefined;
 export class Connection {
   readonly client: pg.Client;
   pid = 0;
-  /** A BEGIN that PostgreSQL has not been sent yet. */
-  private begun: string | null = null;
+  /** Statements that go with the next one. */
+  private waiting: string[] = [];
 
   constructor(address: Address, database: string) {
     this.client = new pg.Client({
@@ -46,18 +47,25 @@ export class Connection {
 
   /** Begins a transaction: with the next statement, whatever it is. */
   begin(isolation: string): void {
-    this.begun = `BEGIN ISOLATION LEVEL ${isolation}`;
+    this.waiting.push(`BEGIN ISOLATION LEVEL ${isolation}`);
   }
 
-  /** COMMIT or ROLLBACK; nothing, of a transaction without statements. */
+  /** A statement that can't fail and that nobody waits for: sent with the next one. */
+  defer(sql: string): void {
+    this.waiting.push(sql);
+  }
+
+  /** COMMIT or ROLLBACK; nothing, of a transaction that PostgreSQL never heard of. */
   async end(how: 'COMMIT' | 'ROLLBACK'): Promise<void> {
-    if (this.begun !== null) this.begun = null;
-    else await this.script(how);
-  }
-
-  /** Sends a BEGIN that waits. */
-  async started(): Promise<void> {
-    if (this.begun !== null) await this.script('');
+    const [first] = this.waiting;
+    if (how === 'ROLLBACK' || this.waiting.length === 1) {
+      if (first?.startsWith('BEGIN')) {
+        this.waiting = [];
+        return;
+      }
+    }
+    if (how === 'ROLLBACK') this.waiting = [];
+    await this.script(how);
   }
 
   async rows(sql: string, parameters: readonly Value[]): Promise<Value[][]> {
@@ -71,8 +79,7 @@ export class Connection {
 
   /** Several statements in one round trip, without parameters. */
   async script(sql: string): Promise<void> {
-    const begin = this.takeBegin();
-    await this.client.query(begin === null ? sql : `${begin}; ${sql}`);
+    await this.client.query([...this.takeWaiting(), sql].join('; '));
   }
 
   /** Runs a statement and hands its rows over. Resolves with the rows that it returned or changed. */
@@ -82,16 +89,23 @@ export class Connection {
 
   /** Runs statements in one round trip; after one that fails the rest is not run. */
   runAll(statements: readonly Sent[]): readonly Promise<number>[] {
-    const begin = this.takeBegin();
-    const all = begin === null ? statements : [{ sql: begin, parameters: [], take: nothing }, ...statements];
-    const pipeline = new Pipeline(all);
+    const before = this.takeWaiting().map((sql) => ({ sql, parameters: [], take: nothing }));
+    const pipeline = new Pipeline([...before, ...statements]);
     this.client.query(pipeline as unknown as pg.Submittable);
-    return pipeline.counts.slice(all.length - statements.length);
+    return pipeline.counts.slice(before.length);
   }
 
-  private takeBegin(): string | null {
-    const begin = this.begun;
-    this.begun = null;
-    return begin;
+  /** Begins to load rows; at most one load at a time. */
+  async copyIn(sql: string): Promise<CopyIn> {
+    if (this.waiting.length > 0) await this.script('');
+    const copy = new CopyIn(sql);
+    this.client.query(copy as unknown as pg.Submittable);
+    return copy;
+  }
+
+  private takeWaiting(): string[] {
+    const { waiting } = this;
+    this.waiting = [];
+    return waiting;
   }
 }

@@ -146,13 +146,20 @@ async function drop(
         );
       else found.push(table);
     }
-    if (found.length > 0)
-      await run.state.connection.script(`DROP ${s.what} ${found.map(reference).join(', ')}`);
+    if (found.length > 0) await dropFound(run, s.what, found);
     for (const table of found)
       run.state.defined(table.schema === 'pg_temp' ? { name: table.name, created: null } : undefined);
     if (missing.length > 0 && !s.ifExists) throw errors.cannotDrop(s.what.toLowerCase(), missing[0]!);
   });
   finish(run, null);
+}
+
+async function dropFound({ state }: Running, what: string, found: readonly TableMeta[]): Promise<void> {
+  const sql = `DROP ${what} ${found.map(reference).join(', ')}`;
+  // Nobody but the session knows of its own, and any error would undo the transaction: this one waits for the next statement.
+  if (state.xactAbort && state.transaction.live && found.every(({ schema }) => schema === 'pg_temp'))
+    state.connection.defer(sql);
+  else await state.connection.script(sql);
 }
 
 async function tableNamed(run: Running, name: readonly string[]): Promise<TableMeta | null> {
