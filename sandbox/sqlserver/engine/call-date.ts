@@ -12,62 +12,19 @@ const DATETIME: SqlType = { name: 'datetime' };
 const DATETIME2: SqlType = { name: 'datetime2', scale: 7 };
 const OFFSET: SqlType = { name: 'datetimeoffset', scale: 7 };
 
-const PARTS: Readonly<Record<string, string>> = {
-  ...{
-    YEAR: 'year',
-    YY: 'year',
-    YYYY: 'year',
-    QUARTER: 'quarter',
-    QQ: 'quarter',
-    Q: 'quarter',
-    MONTH: 'month',
-    MM: 'month',
-    M: 'month',
-  },
-  ...{
-    DAYOFYEAR: 'dayofyear',
-    DY: 'dayofyear',
-    Y: 'dayofyear',
-    DAY: 'day',
-    DD: 'day',
-    D: 'day',
-    WEEK: 'week',
-    WK: 'week',
-    WW: 'week',
-  },
-  ...{
-    WEEKDAY: 'weekday',
-    DW: 'weekday',
-    HOUR: 'hour',
-    HH: 'hour',
-    MINUTE: 'minute',
-    MI: 'minute',
-    N: 'minute',
-  },
-  ...{
-    SECOND: 'second',
-    SS: 'second',
-    S: 'second',
-    MILLISECOND: 'millisecond',
-    MS: 'millisecond',
-    MICROSECOND: 'microsecond',
-    MCS: 'microsecond',
-  },
-  ...{
-    NANOSECOND: 'nanosecond',
-    NS: 'nanosecond',
-    TZOFFSET: 'tzoffset',
-    TZ: 'tzoffset',
-    ISO_WEEK: 'isoweek',
-    ISOWK: 'isoweek',
-    ISOWW: 'isoweek',
-  },
-};
+/** Names of date parts, each before its abbreviations. */
+const PARTS = new Map(
+  `year yy yyyy, quarter qq q, month mm m, dayofyear dy y, day dd d, week wk ww, weekday dw, hour hh, minute mi n, second ss s,
+  millisecond ms, microsecond mcs, nanosecond ns, tzoffset tz, iso_week isowk isoww`
+    .split(',')
+    .map((words) => words.trim().split(' '))
+    .flatMap((words) => words.map((word) => [word, words[0]!.replace('_', '')] as const)),
+);
 
 function part(call: Call): string {
   const [first] = call.args;
   const word = first?.k === 'column' ? first.name.join('.') : '';
-  const name = PARTS[word.toUpperCase()];
+  const name = PARTS.get(word.toLowerCase());
   if (!name)
     throw new SqlError(155, `'${word}' is not a recognized ${call.name.toLowerCase()} option.`, 1, 15);
   return name;

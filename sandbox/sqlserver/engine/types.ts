@@ -7,33 +7,11 @@ export type TypeName = SqlType['name'];
 export type Category = 'number' | 'string' | 'binary' | 'guid' | 'date';
 
 /** Highest first (Data type precedence). */
-const PRECEDENCE: readonly TypeName[] = [
-  'xml',
-  'datetimeoffset',
-  'datetime2',
-  'datetime',
-  'smalldatetime',
-  'date',
-  'time',
-  'float',
-  'real',
-  'decimal',
-  'numeric',
-  'money',
-  'bigint',
-  'int',
-  'smallint',
-  'tinyint',
-  'bit',
-  'uniqueidentifier',
-  'sysname',
-  'nvarchar',
-  'nchar',
-  'varchar',
-  'char',
-  'varbinary',
-  'binary',
-];
+const PRECEDENCE =
+  `xml datetimeoffset datetime2 datetime smalldatetime date time float real decimal numeric money bigint int smallint
+  tinyint bit uniqueidentifier sysname nvarchar nchar varchar char varbinary binary`.split(
+    /\s+/,
+  ) as readonly TypeName[];
 
 const STRINGS = new Set<TypeName>(['char', 'varchar', 'nchar', 'nvarchar', 'sysname', 'xml']);
 const DATES = new Set<TypeName>(['date', 'time', 'datetime', 'smalldatetime', 'datetime2', 'datetimeoffset']);
