@@ -15,9 +15,11 @@ export class Acknowledgement {
     return this.#durable;
   }
 
-  advance(lsn: Lsn): void {
-    if (this.#durable !== null && lsn <= this.#durable) return;
+  /** True where it is more than was told before. */
+  advance(lsn: Lsn): boolean {
+    if (this.#durable !== null && lsn <= this.#durable) return false;
     this.#durable = lsn;
+    return true;
   }
 
   /** The next status message. Its bytes are valid until the next call. */

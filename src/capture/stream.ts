@@ -67,6 +67,7 @@ export class WalTail {
   #source: SourceIdentity | null = null;
   #received = 0;
   #endStream: ((end: StreamEnd) => void) | null = null;
+  #sendStatus: (() => void) | null = null;
 
   constructor(options: WalTailOptions) {
     this.#options = options;
@@ -86,9 +87,9 @@ export class WalTail {
     return this.#acknowledgement.durable;
   }
 
-  /** Everything that commits at or before `lsn` is durable. Travels with the next status message; lower ones are ignored. */
+  /** Everything that commits at or before `lsn` is durable: the server is told at once, or when it is there. Lower ones are ignored. */
   acknowledge(lsn: Lsn): void {
-    this.#acknowledgement.advance(lsn);
+    if (this.#acknowledgement.advance(lsn)) this.#sendStatus?.();
   }
 
   /**
@@ -232,6 +233,7 @@ export class WalTail {
     let stopWatching = () => {};
     const started = () => {
       this.#state = 'streaming';
+      this.#sendStatus = () => sendStatus(false);
       observer?.streaming?.();
       stopWatching = watchLiveness(
         livenessIntervals(facts.walSenderTimeoutMs, statusIntervalMs ?? DEFAULT_STATUS_INTERVAL_MS),
@@ -274,6 +276,7 @@ export class WalTail {
     }
     const reason = await ended;
     this.#endStream = null;
+    this.#sendStatus = null;
     signal.removeEventListener('abort', abort);
     stopWatching();
     await released;

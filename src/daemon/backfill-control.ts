@@ -1,7 +1,11 @@
 // Backfills from outside of the daemon: asked for, looked at, steered, through the control table alone.
 // Guarantees: no daemon is talked to; what is asked for outlives the process that asks.
+import { readSlotHealth } from '../capture/slot-health.ts';
+import { withSource } from '../capture/source-client.ts';
+import { type Lsn, parseLsn } from '../change/position.ts';
 import type { Settings } from '../config/settings.ts';
 import { WalbridgeError } from '../fault/fault.ts';
+import { acceptGap } from '../warehouse/acknowledgement-record.ts';
 import {
   type BackfillStatus,
   readBackfills,
@@ -12,10 +16,15 @@ import {
 import { openWarehouse } from '../warehouse/connection.ts';
 import type { Warehouse } from '../warehouse/session.ts';
 import { type BackfillRequest, planBackfill } from './backfill-request.ts';
-import { warehouseOf } from './connections.ts';
+import { sourceOf, warehouseOf } from './connections.ts';
 import { loadMappings } from './load-mappings.ts';
 
 export type { BackfillRequest, BackfillStatus };
+
+/** Whether it leaves every table that it names as the source has it: without a condition or a range, deletes too. */
+function isWhole({ where, fromKey, toKey, prune, truncateFirst }: BackfillRequest): boolean {
+  return where === null && fromKey === null && toKey === null && (prune || truncateFirst);
+}
 
 export class BackfillControl {
   readonly #settings: Settings;
@@ -33,12 +42,30 @@ export class BackfillControl {
     return new BackfillControl(settings, await openWarehouse(warehouseOf(settings), { poolSize: 1 }), actor);
   }
 
-  /** Returns the id. Throws WB7024 for what cannot be done, WB7002 for bad mappings. */
+  /**
+   * Returns the id. One that brings whole tables to the source's state lets a daemon go on that changes are missing of.
+   * Throws WB7024 for what cannot be done, WB7002 for bad mappings, WB2001 to WB2003 where the source is not to be had.
+   */
   async request(request: BackfillRequest): Promise<string> {
     const { mappings } = await loadMappings(this.#settings);
     const steps = planBackfill(request, mappings);
-    await requestBackfill(this.#warehouse, steps, this.#actor);
-    return steps[0]?.id ?? '';
+    const id = steps[0]?.id ?? '';
+    const confirmed = isWhole(request) ? await this.#confirmed() : null;
+    await requestBackfill(this.#warehouse, steps, this.#actor, async (session) => {
+      if (confirmed === null) return;
+      const entities = request.all ? null : request.entities;
+      const { slot } = this.#settings.source;
+      await acceptGap(session, slot, confirmed, entities, this.#actor, id);
+    });
+    return id;
+  }
+
+  /** The slot's position; null without the slot. */
+  async #confirmed(): Promise<Lsn | null> {
+    const health = await withSource(sourceOf(this.#settings), (client) =>
+      readSlotHealth(client, this.#settings.source.slot),
+    );
+    return health?.confirmedLsn == null ? null : parseLsn(health.confirmedLsn);
   }
 
   /** The steps of one backfill. Throws WB7025 where there is none, or several, whose id begins so. */

@@ -28,6 +28,8 @@ export interface PipelineOptions {
   readonly backfills: BackfillIntake;
   /** The source's table differs from what the mapping reads. */
   readonly onNotice: (entity: string, notice: string) => void;
+  /** A table's shape or replica identity has changed since it was last seen. */
+  readonly onReshaped: () => void;
 }
 
 interface LaneState {
@@ -105,8 +107,11 @@ export class CapturePipeline implements ChangeConsumer {
   }
 
   relation(relation: Relation, previous: Relation | null): void {
-    if (previous !== null) this.#routes.delete(previous);
-    const { mappings, tables, onNotice } = this.#options;
+    const { mappings, tables, onNotice, onReshaped } = this.#options;
+    if (previous !== null) {
+      this.#routes.delete(previous);
+      onReshaped();
+    }
     const described = tables.find(
       ({ schema, table }) => schema === relation.schema && table === relation.table,
     );
@@ -207,17 +212,16 @@ export class CapturePipeline implements ChangeConsumer {
   idle(lsn: Lsn): void {
     if (this.#refusal !== null) throw this.#refusal.error;
     if (lsn > this.#consumed) this.#consumed = lsn;
-    this.acknowledge();
+    const durable = this.acknowledgeable();
+    if (durable !== null) this.#options.acknowledge(durable);
   }
 
-  /** Tells the source what it may forget. */
-  acknowledge(): void {
-    if (this.#resuming !== null || this.#consumed === 0n) return;
-    this.#options.acknowledge(
-      acknowledgeable(
-        this.#lanes.map((lane) => lane.feed.progress),
-        this.#consumed,
-      ),
+  /** What the source may forget: everything that commits at or before it. Null while nobody knows. */
+  acknowledgeable(): Lsn | null {
+    if (this.#resuming !== null || this.#consumed === 0n) return null;
+    return acknowledgeable(
+      this.#lanes.map((lane) => lane.feed.progress),
+      this.#consumed,
     );
   }
 }

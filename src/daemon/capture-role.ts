@@ -4,21 +4,23 @@
 import { describeTables } from '../capture/describe-tables.ts';
 import { readSlotHealth } from '../capture/slot-health.ts';
 import { withSource } from '../capture/source-client.ts';
+import { SourceWatch } from '../capture/source-watch.ts';
 import { WalTail } from '../capture/stream.ts';
-import type { Watermark } from '../change/batch.ts';
 import { formatLsn, formatPosition, ORIGIN, parseLsn } from '../change/position.ts';
 import type { Settings } from '../config/settings.ts';
-import { asWalbridgeError } from '../fault/fault.ts';
 import { retry } from '../fault/retry.ts';
 import { LaneFeed } from '../lanes/feed.ts';
 import { LaneQueue } from '../lanes/lane-queue.ts';
 import { assignEntities } from '../warehouse/assign-entities.ts';
 import { registerLanes } from '../warehouse/register-lanes.ts';
 import { readWatermarks } from '../warehouse/watermark.ts';
+import { AcknowledgementGate } from './acknowledgement-gate.ts';
 import { BackfillIntake } from './backfill-intake.ts';
 import { serveBackfills } from './backfill-service.ts';
+import { CaptureAudit } from './capture-audit.ts';
 import { CapturePipeline } from './capture-pipeline.ts';
 import { openQueueBackend, openWarehouseWhenReady, sourceOf, streamName } from './connections.ts';
+import { wantedSource } from './inspection.ts';
 import type { LoadedMappings } from './load-mappings.ts';
 import { FaultLog, type Logger } from './log.ts';
 
@@ -92,6 +94,12 @@ export async function runCapture(
       feeds.set(lane, new LaneFeed(queue, settings.lane, ORIGIN, events, ended));
     }
 
+    const gate = new AcknowledgementGate({
+      warehouse,
+      slot: settings.source.slot,
+      tell: (lsn) => tail.acknowledge(lsn),
+    });
+
     const watermarksWhenReady = () =>
       retry(
         async () => {
@@ -104,13 +112,9 @@ export async function runCapture(
             const health = await withSource(sourceOf(settings), (client) =>
               readSlotHealth(client, settings.source.slot),
             );
-            const confirmed = health?.confirmedLsn ?? null;
-            await assignEntities(
-              warehouse,
-              settings.source.slot,
-              loaded.mappings,
-              confirmed === null ? 0n : parseLsn(confirmed),
-            );
+            const confirmed = parseLsn(health?.confirmedLsn ?? '0/0');
+            await gate.open(source.systemId, confirmed);
+            await assignEntities(warehouse, settings.source.slot, loaded.mappings, confirmed);
           }
           return readWatermarks(warehouse);
         },
@@ -124,9 +128,26 @@ export async function runCapture(
       tables,
       feeds,
       readWatermarks: watermarksWhenReady,
-      acknowledge: (lsn) => tail.acknowledge(lsn),
+      acknowledge: (lsn) => gate.acknowledge(lsn),
       backfills,
       onNotice: (entity, notice) => log.warn({ entity }, notice),
+      onReshaped: () => audit.hurry(),
+    });
+    const watch = new SourceWatch(sourceOf(settings), wantedSource(settings, loaded.mappings));
+    closing.push(() => watch.close());
+    const audit = new CaptureAudit({
+      feeds,
+      mappings: loaded.mappings,
+      pipeline,
+      gate,
+      watch,
+      readWatermarks: () => readWatermarks(warehouse),
+      isStreaming: () => tail.state === 'streaming',
+      restart: () => tail.requestRestart(),
+      everyMs: AUDIT_MS,
+      backoff: settings.retry,
+      faults,
+      log,
     });
 
     const backfilling = serveBackfills(
@@ -143,54 +164,22 @@ export async function runCapture(
       },
       ended,
     );
-    const auditing = audit(feeds, () => readWatermarks(warehouse), pipeline, faults, ended);
+    // Its fault ends the tail, too.
+    const auditing = audit.run(ended).finally(() => ending.abort());
+    auditing.catch(() => undefined);
     try {
-      await tail.run(pipeline, signal);
+      await tail.run(pipeline, ended);
     } finally {
       ending.abort();
-      await Promise.all([auditing, backfilling]);
+      await Promise.allSettled([auditing, backfilling]);
       log.info(
         { acknowledged: tail.acknowledged === null ? null : formatLsn(tail.acknowledged) },
         'capture stopped',
       );
     }
+    await auditing;
   } finally {
     ending.abort();
     for (const close of closing.reverse()) await close().catch(() => undefined);
-  }
-}
-
-/** Until the signal: confirms what the warehouse has, looks for what the queue lost, acknowledges. */
-async function audit(
-  feeds: ReadonlyMap<string, LaneFeed>,
-  read: () => Promise<readonly Watermark[]>,
-  pipeline: CapturePipeline,
-  faults: FaultLog,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(done, AUDIT_MS);
-      function done() {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      }
-      signal.addEventListener('abort', done);
-    });
-    if (signal.aborted) return;
-    try {
-      const watermarks = await read();
-      const positionOf = (lane: string, of: readonly Watermark[]) =>
-        of.find((watermark) => watermark.lane === lane)?.position ?? ORIGIN;
-      for (const feed of feeds.values()) {
-        feed.confirm(positionOf(feed.lane, watermarks));
-        await feed.audit(async () => positionOf(feed.lane, await read()));
-      }
-      pipeline.acknowledge();
-      faults.clear('audit');
-    } catch (error) {
-      faults.report('audit', asWalbridgeError(error));
-    }
   }
 }

@@ -1,8 +1,8 @@
 // Backfills as the control table keeps them: asked for, taken up, how far, ended.
 // Guarantees: what somebody asked for last stands (a pause or cancel is never overwritten by progress); the key that a restart
 // goes on behind only ever covers rows that are in the warehouse.
-import { randomUUID } from 'node:crypto';
 import type { Lsn } from '../change/position.ts';
+import { recordAudit } from './audit.ts';
 import { controlTable } from './control-tables.ts';
 import type { SqlParameters, SqlSession, Warehouse } from './session.ts';
 
@@ -77,13 +77,15 @@ function identity({ id, entity, range }: BackfillStep): SqlParameters {
   return { id: varchar(id), entity: nvarchar(entity), range: { type: 'int', value: range } };
 }
 
-/** Writes the steps and an audit row each; all or none. */
+/** Writes the steps and an audit row each, and what `also` writes; all or none. */
 export async function requestBackfill(
   warehouse: Warehouse,
   steps: readonly BackfillStep[],
   actor: string,
+  also: (session: SqlSession) => Promise<void> = async () => undefined,
 ): Promise<void> {
   await warehouse.transaction(async (session) => {
+    await also(session);
     for (const step of steps) {
       await session.query(
         `INSERT INTO ${table} (backfill_id, entity, range_no, lane, kind, state, options_json, from_key_json, to_key_json, chunks_done, rows_read, rows_written, rows_yielded, rows_pruned, requested_by, created_at, updated_at)
@@ -98,7 +100,10 @@ VALUES (@id, @entity, @range, @lane, @kind, 'queued', @options, @from, @to, 0, 0
           actor: nvarchar(actor),
         },
       );
-      await audit(session, actor, `backfill ${step.kind}`, step.entity, { id: step.id, ...step.options });
+      await recordAudit(session, actor, `backfill ${step.kind}`, step.entity, {
+        id: step.id,
+        ...step.options,
+      });
     }
   });
 }
@@ -208,7 +213,7 @@ export function steerBackfill(
       `UPDATE ${table} SET state = '${to}', finished_at = ${end}, updated_at = ${NOW} WHERE backfill_id = @id AND state IN (${from.map((state) => `'${state}'`).join(', ')})`,
       { id: varchar(id) },
     );
-    if (count > 0) await audit(session, actor, `backfill ${action}`, id, { steps: count });
+    if (count > 0) await recordAudit(session, actor, `backfill ${action}`, id, { steps: count });
     return count;
   });
 }
@@ -226,25 +231,6 @@ async function affected(session: SqlSession, sql: string, parameters: SqlParamet
     parameters,
   );
   return rows[0]?.affected ?? 0;
-}
-
-async function audit(
-  session: SqlSession,
-  actor: string,
-  action: string,
-  subject: string,
-  detail: object,
-): Promise<void> {
-  await session.query(
-    `INSERT INTO ${controlTable('audit')} (happened_at, audit_id, actor, action, subject, detail_json) VALUES (${NOW}, @audit, @actor, @action, @subject, @detail)`,
-    {
-      audit: varchar(randomUUID()),
-      actor: nvarchar(actor),
-      action: varchar(action),
-      subject: nvarchar(subject),
-      detail: nvarchar(JSON.stringify(detail)),
-    },
-  );
 }
 
 interface BackfillRow {

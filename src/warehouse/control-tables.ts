@@ -7,6 +7,7 @@ const names = {
   schemaHistory: 'schema_history',
   watermark: 'watermark',
   entity: 'entity',
+  slot: 'slot',
   batchLog: 'batch_log',
   quarantine: 'quarantine',
   anomaly: 'anomaly',

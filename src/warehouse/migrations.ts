@@ -135,6 +135,30 @@ export const migrations: readonly Migration[] = [
 )`,
     ],
   },
+  {
+    version: 3,
+    description: 'What the source was told, what is missing; rewinds and skipped batches',
+    statements: [
+      `CREATE TABLE [walbridge].[slot] (
+  [slot] varchar(63) COLLATE Latin1_General_BIN2 NOT NULL,
+  [system_identifier] varchar(20) NULL,
+  [acknowledged_lsn] bigint NOT NULL,
+  [acknowledged] varchar(20) NOT NULL,
+  [acknowledged_at] datetimeoffset(6) NOT NULL,
+  [rewinds] int NOT NULL,
+  [gap_code] varchar(8) NULL,
+  [gap_reason] nvarchar(2000) NULL,
+  [gap_entities_json] nvarchar(max) NULL,
+  [gap_at] datetimeoffset(6) NULL,
+  CONSTRAINT [PK_walbridge_slot] PRIMARY KEY CLUSTERED ([slot])
+)`,
+      `ALTER TABLE [walbridge].[watermark] ADD
+  [replay_lsn] bigint NULL,
+  [replay_ordinal] bigint NULL`,
+      `ALTER TABLE [walbridge].[batch_log] ADD
+  [is_skipped] bit NULL`,
+    ],
+  },
 ];
 
 /** What must stand before the first step can be recorded. CREATE SCHEMA has to be alone in its batch. */

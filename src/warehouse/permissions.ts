@@ -43,6 +43,7 @@ function needs(targets: readonly (TableName & { readonly entity: string })[]): N
   });
   return [
     control('watermark', ['SELECT', 'INSERT', 'UPDATE']),
+    control('slot', ['SELECT', 'INSERT', 'UPDATE']),
     control('batchLog', ['SELECT', 'INSERT', 'DELETE']),
     control('quarantine', ['SELECT', 'INSERT', 'UPDATE']),
     control('entity', ['SELECT', 'INSERT', 'UPDATE']),

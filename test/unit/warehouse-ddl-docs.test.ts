@@ -10,23 +10,23 @@ interface Column {
 
 const ddl = [createSchemaHistory, ...migrations.flatMap((migration) => migration.statements)];
 
-/** Tables by name, out of the CREATE TABLE statements. */
+/** Tables by name, out of the CREATE TABLE and ALTER TABLE … ADD statements. */
 function fromDdl(): Map<string, Column[]> {
   const tables = new Map<string, Column[]>();
   for (const statement of ddl) {
-    const name = /^CREATE TABLE \[walbridge\]\.\[(\w+)\]/.exec(statement)?.[1];
+    const name = /^(?:CREATE|ALTER) TABLE \[walbridge\]\.\[(\w+)\]/.exec(statement)?.[1];
     if (name === undefined) continue;
     const columns = [
       ...statement.matchAll(/^ {2}\[(\w+)\] (.+?)( COLLATE Latin1_General_BIN2)? (NOT NULL|NULL),?$/gm),
     ];
-    tables.set(
-      name,
-      columns.map(([, column = '', type, collate, nullable]) => ({
+    tables.set(name, [
+      ...(tables.get(name) ?? []),
+      ...columns.map(([, column = '', type = '', collate, nullable]) => ({
         name: column,
         type: `${type}${collate === undefined ? '' : ', binary collation'}`,
         nullable: nullable === 'NULL',
       })),
-    );
+    ]);
   }
   return tables;
 }
@@ -59,6 +59,7 @@ describe('docs/control-tables.md', () => {
       'entity',
       'quarantine',
       'schema_history',
+      'slot',
       'watermark',
     ]);
     for (const [name, columns] of created) expect(documented.get(name), name).toEqual(columns);

@@ -1,0 +1,186 @@
+// What the source may have been told that it can forget, and whether changes are missing: a row a slot.
+// Guarantees: written before the source is told, so that a slot which stands beyond the record proves that the warehouse was taken
+// back; moved only from what the writer has seen, while no lane has gone back: whatever came in between makes the writer look again.
+import { formatLsn, type Lsn, type Position } from '../change/position.ts';
+import { recordAudit } from './audit.ts';
+import { controlTable } from './control-tables.ts';
+import { quoteText } from './identifier.ts';
+import type { SqlSession } from './session.ts';
+
+/** Changes that the warehouse lacks and that the source does not send again. */
+export interface Gap {
+  /** Of the fault that it was found with. */
+  readonly code: string;
+  readonly reason: string;
+  /** Entities that may lack changes; null: all. */
+  readonly entities: readonly string[] | null;
+}
+
+export interface AcknowledgementRecord {
+  /** The slot's confirmed position, as PostgreSQL spells it, is never beyond this one. What commits at it or after it is sent again. */
+  readonly limit: Lsn;
+  /** Grows with each rewind of a lane. */
+  readonly rewinds: number;
+  readonly gap: Gap | null;
+}
+
+export interface LanePosition {
+  readonly lane: string;
+  readonly position: Position;
+}
+
+interface RecordRow {
+  readonly acknowledged_lsn: string;
+  readonly rewinds: number;
+  readonly gap_code: string | null;
+  readonly gap_reason: string | null;
+  readonly gap_entities_json: string | null;
+}
+
+const table = controlTable('slot');
+const COLUMNS =
+  'CONVERT(varchar(20), acknowledged_lsn) AS acknowledged_lsn, rewinds, gap_code, gap_reason, gap_entities_json';
+const NO_GAP = 'gap_code = NULL, gap_reason = NULL, gap_entities_json = NULL, gap_at = NULL';
+const LONGEST_REASON = 2000;
+
+/**
+ * The slot's record. One that is not there yet begins with `confirmed`, the position of the slot; one of another cluster begins
+ * anew. `systemIdentifier` is null where it is not known. Throws a WarehouseError.
+ */
+export async function registerSlot(
+  session: SqlSession,
+  slot: string,
+  systemIdentifier: string | null,
+  confirmed: Lsn,
+): Promise<AcknowledgementRecord> {
+  const name = quoteText(slot);
+  const system = systemIdentifier === null ? 'NULL' : quoteText(systemIdentifier);
+  const position = `${confirmed}, '${formatLsn(confirmed)}', SYSDATETIMEOFFSET()`;
+  const adopt =
+    systemIdentifier === null
+      ? ''
+      : `UPDATE ${table} SET system_identifier = ${system} WHERE slot = ${name} AND system_identifier IS NULL;
+UPDATE ${table} SET system_identifier = ${system}, ${acknowledged(confirmed)}, ${NO_GAP} WHERE slot = ${name} AND system_identifier <> ${system};
+`;
+  const { rows } = await session.batch<RecordRow>(`SET NOCOUNT ON;
+INSERT INTO ${table} (slot, system_identifier, acknowledged_lsn, acknowledged, acknowledged_at, rewinds)
+SELECT ${name}, ${system}, ${position}, 0
+WHERE NOT EXISTS (SELECT 1 FROM ${table} WITH (UPDLOCK, HOLDLOCK) WHERE slot = ${name});
+${adopt}SELECT ${COLUMNS} FROM ${table} WHERE slot = ${name};`);
+  return recordOf(rows[0]) ?? { limit: confirmed, rewinds: 0, gap: null };
+}
+
+/** Null where the slot is not known. Throws a WarehouseError. */
+export async function readAcknowledgementRecord(
+  session: SqlSession,
+  slot: string,
+): Promise<AcknowledgementRecord | null> {
+  const { rows } = await session.batch<RecordRow>(
+    `SELECT ${COLUMNS} FROM ${table} WHERE slot = ${quoteText(slot)};`,
+  );
+  return recordOf(rows[0]);
+}
+
+/** The same, locked to the end of the session's transaction: nobody moves it meanwhile. */
+export async function lockAcknowledgementRecord(
+  session: SqlSession,
+  slot: string,
+): Promise<AcknowledgementRecord | null> {
+  const { rows } = await session.batch<RecordRow>(
+    `SELECT ${COLUMNS} FROM ${table} WITH (UPDLOCK, HOLDLOCK) WHERE slot = ${quoteText(slot)};`,
+  );
+  return recordOf(rows[0]);
+}
+
+/**
+ * Moves the record to `limit`. False, and nothing is moved, where it is not as `seen` any more, or a lane is behind the
+ * position that it is believed to have. Throws a WarehouseError; after a lost connection nobody knows: read it again.
+ */
+export async function moveAcknowledgement(
+  session: SqlSession,
+  slot: string,
+  seen: AcknowledgementRecord,
+  limit: Lsn,
+  lanes: readonly LanePosition[],
+): Promise<boolean> {
+  const reached = lanes.map(
+    ({ lane, position: { lsn, ordinal } }) =>
+      `(lane = ${quoteText(lane)} AND (commit_lsn > ${lsn} OR (commit_lsn = ${lsn} AND ordinal >= ${ordinal})))`,
+  );
+  const intact =
+    reached.length === 0
+      ? ''
+      : ` AND (SELECT COUNT(*) FROM ${controlTable('watermark')} WHERE ${reached.join(' OR ')}) = ${reached.length}`;
+  const { rows } = await session.batch<{ moved: number }>(
+    `UPDATE ${table} SET ${acknowledged(limit)} WHERE slot = ${quoteText(slot)} AND acknowledged_lsn = ${seen.limit} AND rewinds = ${seen.rewinds} AND gap_code IS NULL${intact};
+SELECT @@ROWCOUNT AS moved;`,
+  );
+  return (rows[0]?.moved ?? 0) > 0;
+}
+
+/** Notes that changes are missing: until somebody fills the gap, nothing is read from the slot. Throws a WarehouseError. */
+export async function recordGap(session: SqlSession, slot: string, gap: Gap): Promise<void> {
+  await session.query(
+    `UPDATE ${table} SET gap_code = @code, gap_reason = @reason, gap_entities_json = @entities, gap_at = SYSDATETIMEOFFSET() WHERE slot = @slot AND gap_code IS NULL`,
+    {
+      slot: { type: 'varchar', value: slot },
+      code: { type: 'varchar', value: gap.code },
+      reason: { type: 'nvarchar', value: gap.reason.slice(0, LONGEST_REASON) },
+      entities: { type: 'nvarchar', value: gap.entities === null ? null : JSON.stringify(gap.entities) },
+    },
+  );
+}
+
+/**
+ * Goes on from the slot's position `confirmed` although changes are missing, in the transaction that asks for the backfill which
+ * brings them; an audit row says so. Does nothing where none are missing, or where `entities` (null: all) leave some out.
+ */
+export async function acceptGap(
+  session: SqlSession,
+  slot: string,
+  confirmed: Lsn,
+  entities: readonly string[] | null,
+  actor: string,
+  backfill: string,
+): Promise<void> {
+  const record = await lockAcknowledgementRecord(session, slot);
+  if (record === null) return;
+  const isOlder = confirmed > record.limit;
+  const missing = isOlder ? null : record.gap?.entities;
+  const covers =
+    entities === null || (missing ?? null)?.every((entity) => entities.includes(entity)) === true;
+  if ((!isOlder && record.gap === null) || !covers) return;
+  const move = isOlder ? `${acknowledged(confirmed)}, ` : '';
+  await session.batch(`UPDATE ${table} SET ${move}${NO_GAP} WHERE slot = ${quoteText(slot)};`);
+  await recordAudit(session, actor, 'accept gap', slot, {
+    backfill,
+    ...(isOlder ? { recorded: formatLsn(record.limit), slot: formatLsn(confirmed) } : {}),
+    ...(record.gap === null ? {} : { gap: record.gap }),
+  });
+}
+
+/** For a lane's rewind, in its transaction: whoever would move the record on has to look again. */
+export async function countRewind(session: SqlSession, slot: string): Promise<void> {
+  await session.batch(`UPDATE ${table} SET rewinds = rewinds + 1 WHERE slot = ${quoteText(slot)};`);
+}
+
+function acknowledged(limit: Lsn): string {
+  return `acknowledged_lsn = ${limit}, acknowledged = '${formatLsn(limit)}', acknowledged_at = SYSDATETIMEOFFSET()`;
+}
+
+function recordOf(row: RecordRow | undefined): AcknowledgementRecord | null {
+  if (row === undefined) return null;
+  const { gap_code: code, gap_reason: reason, gap_entities_json: entities } = row;
+  return {
+    limit: BigInt(row.acknowledged_lsn),
+    rewinds: row.rewinds,
+    gap:
+      code === null
+        ? null
+        : {
+            code,
+            reason: reason ?? '',
+            entities: entities === null ? null : (JSON.parse(entities) as string[]),
+          },
+  };
+}
