@@ -1,0 +1,144 @@
+// A source that is edited while the stream runs, so that changes would silently stay away: the classic is somebody who takes deletes
+// out of the publication. Capture ends within seconds, acknowledges nothing from behind the edit, and says what brings it back.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { caughtUp, done, request } from './backfill-rig.ts';
+import { until } from './capture-recorder.ts';
+import { Bridge } from './types-bridge.ts';
+
+let bridge: Bridge;
+let publication: string;
+
+beforeAll(async () => {
+  bridge = await Bridge.open({
+    ddl: 'CREATE TABLE things (id int PRIMARY KEY, v text, w text); CREATE TABLE others (id int PRIMARY KEY);',
+    tables: [
+      { schema: 'public', table: 'things' },
+      { schema: 'public', table: 'others' },
+    ],
+  });
+  publication = `"${bridge.settings.source.publications[0]}"`;
+});
+
+afterAll(() => bridge?.close());
+
+const halted = async () => {
+  await until('capture to halt', () => bridge.fault !== null);
+  const fault = bridge.fault as { code: string; what: string; next: string };
+  await bridge.stop();
+  bridge.fault = null;
+  return fault;
+};
+
+const confirmed = async () => {
+  const { rows } = await bridge.source.query<{ lsn: string }>(
+    `SELECT (confirmed_flush_lsn - '0/0')::text AS lsn FROM pg_replication_slots WHERE slot_name = $1`,
+    [bridge.settings.source.slot],
+  );
+  return BigInt(rows[0]!.lsn);
+};
+
+const written = async () => {
+  const { rows } = await bridge.source.query<{ lsn: string }>(
+    `SELECT (pg_current_wal_insert_lsn() - '0/0')::text AS lsn`,
+  );
+  return BigInt(rows[0]!.lsn);
+};
+
+const things = async () =>
+  (await bridge.rows<{ id: number }>('SELECT id FROM crm.things ORDER BY id')).map(({ id }) => id);
+
+test.each([
+  [
+    'deletes are taken out',
+    'WB2133',
+    `ALTER PUBLICATION $p SET (publish = 'insert, update, truncate')`,
+    `ALTER PUBLICATION $p SET (publish = 'insert, update, delete, truncate')`,
+  ],
+  [
+    'the table is taken out',
+    'WB2132',
+    'ALTER PUBLICATION $p DROP TABLE things',
+    'ALTER PUBLICATION $p ADD TABLE things',
+  ],
+  [
+    'rows are filtered',
+    'WB2134',
+    'ALTER PUBLICATION $p SET TABLE things WHERE (id > 5), others',
+    'ALTER PUBLICATION $p SET TABLE things, others',
+  ],
+  [
+    'a column is taken out',
+    'WB2136',
+    'ALTER PUBLICATION $p SET TABLE things (id, v), others',
+    'ALTER PUBLICATION $p SET TABLE things, others',
+  ],
+  [
+    'updates no longer carry the key',
+    'WB2124',
+    'ALTER TABLE things REPLICA IDENTITY NOTHING',
+    'ALTER TABLE things REPLICA IDENTITY DEFAULT',
+  ],
+])('while the stream runs, %s', async (_what, code, edit, mend) => {
+  const hurt = code === 'WB2133' ? ['others', 'things'] : ['things'];
+  const sql = (statement: string) => bridge.source.query(statement.replace('$p', publication));
+  await request(bridge, { all: true, prune: true });
+  await bridge.start();
+  await sql(`INSERT INTO things VALUES (1, 'a', 'a') ON CONFLICT DO NOTHING`);
+  await caughtUp(bridge);
+
+  const before = await written();
+  await sql(edit);
+  // Under NOTHING the source itself refuses.
+  await sql('DELETE FROM things WHERE id = 1').catch(() => undefined);
+  await sql('INSERT INTO others SELECT COALESCE(MAX(id), 0) + 1 FROM others');
+  const { code: halt, what, next } = await halted();
+  expect(halt).toBe('WB7003');
+  expect(what).toContain(code);
+  expect(what).toMatch(/between \d{4}-.* and \d{4}-/);
+  expect(next).toContain(`walbridge backfill ${hurt.join(' ')} --prune`);
+  expect(await confirmed()).toBeLessThanOrEqual(before);
+
+  await sql(mend);
+});
+
+test('mended, it does not go on before the backfill is asked for: what was committed under the edit does not come again', async () => {
+  const first = await request(bridge, { all: true, prune: true });
+  await bridge.start();
+  // Or its prune would find what the stream misses.
+  await done(bridge, first);
+  await bridge.source.query(`INSERT INTO things VALUES (11, 'c', 'c'), (12, 'c', 'c')`);
+  await caughtUp(bridge);
+  await bridge.source.query(`ALTER PUBLICATION ${publication} DROP TABLE things`);
+  await bridge.source.query('DELETE FROM things WHERE id = 11');
+  expect(await halted()).toMatchObject({ code: 'WB7003' });
+  await bridge.source.query(`ALTER PUBLICATION ${publication} ADD TABLE things`);
+  await bridge.start(['capture']);
+  expect(await halted()).toMatchObject({ code: 'WB7004', what: expect.stringContaining('WB2132') });
+  // Nor does another table's backfill help.
+  await request(bridge, { entities: ['others'], prune: true });
+  await bridge.start(['capture']);
+  expect(await halted()).toMatchObject({ code: 'WB7004' });
+  expect(await things()).toContain(11);
+
+  const id = await request(bridge, { entities: ['things'], prune: true });
+  await bridge.start();
+  await done(bridge, id);
+  await caughtUp(bridge);
+  const { rows } = await bridge.source.query<{ id: number }>('SELECT id FROM things ORDER BY id');
+  expect(await things()).toEqual(rows.map((row) => row.id));
+  await bridge.stop();
+});
+
+test('edits that lose nothing are taken as they are', async () => {
+  await bridge.start();
+  await caughtUp(bridge);
+  await bridge.source.query('CREATE TABLE strangers (id int PRIMARY KEY)');
+  await bridge.source.query(`ALTER PUBLICATION ${publication} ADD TABLE strangers`);
+  await bridge.source.query('ALTER TABLE things ADD COLUMN more text');
+  await bridge.source.query(`INSERT INTO things VALUES (20, 'c', 'c', 'c')`);
+  await caughtUp(bridge);
+  await bridge.source.query('DELETE FROM things WHERE id = 20');
+  await caughtUp(bridge);
+  expect(bridge.fault).toBeNull();
+  expect(await things()).not.toContain(20);
+});
