@@ -8,7 +8,9 @@ import { addCheck } from './check.ts';
 import { exitCodes } from './context.ts';
 import { addGenerate } from './generate.ts';
 import { addInit } from './init.ts';
+import { addRewind } from './rewind.ts';
 import { addRun } from './run.ts';
+import { addSkip } from './skip.ts';
 import { addStatus } from './status.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -25,7 +27,8 @@ const program = new Command('walbridge')
   )
   .showHelpAfterError()
   .exitOverride();
-for (const add of [addRun, addInit, addCheck, addGenerate, addStatus, addBackfill]) add(program);
+for (const add of [addRun, addInit, addCheck, addGenerate, addStatus, addBackfill, addRewind, addSkip])
+  add(program);
 for (const command of program.commands) {
   command.exitOverride();
   for (const inner of command.commands) inner.exitOverride();

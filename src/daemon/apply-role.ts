@@ -57,6 +57,7 @@ export async function runApply(
           lane,
           stream: streamName(settings, loaded.mappings),
           apply: (batch, aborting) => applier.apply(batch, aborting),
+          look: (batch) => applier.look(batch),
           backoff: settings.retry,
           events: {
             settled: (_lane, batch, outcome) => {
@@ -74,6 +75,11 @@ export async function runApply(
             retrying: (_lane, fault) => faults.report(`lane ${lane}`, fault),
             halted: (_lane, fault) =>
               log.error({ lane, ...faultFields(fault) }, `lane halted: ${fault.what}`),
+            released: (_lane, batch, outcome) =>
+              log.warn(
+                { lane, batch: formatPosition(batch.last), watermark: formatPosition(outcome.watermark) },
+                'the halted lane was moved and goes on',
+              ),
             foreign: (_lane, job) =>
               log.warn({ lane, job }, 'a batch of another stream was taken out of the queue'),
           },

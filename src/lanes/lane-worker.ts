@@ -1,6 +1,8 @@
 // The apply side of one lane: takes batches in order and hands each to the warehouse until it is settled.
 // Guarantees: a batch never fails out of the queue: transient faults are repeated in place, so that nothing overtakes it;
-// a permanent fault halts the lane with the batch kept; at a stop the batch goes back to the queue's head.
+// a permanent fault halts the lane with the batch kept, until a stop or until the warehouse does not want it any more; at a stop
+// the batch goes back to the queue's head.
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Job, WaitingError } from 'bullmq';
 import type { ApplyOutcome, LaneBatch } from '../change/batch.ts';
 import { formatPosition } from '../change/position.ts';
@@ -16,8 +18,10 @@ export interface LaneWorkerEvents {
   /** A batch was settled, with how long it waited and worked. */
   settled(lane: string, batch: LaneBatch, outcome: ApplyOutcome): void;
   retrying(lane: string, fault: WalbridgeError, attempt: number): void;
-  /** The lane stands still until the daemon is restarted or its mappings are loaded anew. */
+  /** The lane stands still until the daemon is restarted, its mappings are loaded anew, or somebody moves it past the batch. */
   halted(lane: string, fault: WalbridgeError): void;
+  /** Somebody has moved a halted lane: the batch is not due any more. */
+  released(lane: string, batch: LaneBatch, outcome: ApplyOutcome): void;
   /** A job that another stream wrote was taken out of the queue. */
   foreign(lane: string, job: string): void;
 }
@@ -26,6 +30,8 @@ export interface LaneWorkerOptions {
   readonly lane: string;
   readonly stream: string;
   readonly apply: (batch: LaneBatch, signal: AbortSignal) => Promise<ApplyOutcome>;
+  /** What has become of a batch that is held; null where it is still due. What it throws is asked again. */
+  readonly look: (batch: LaneBatch) => Promise<ApplyOutcome | null>;
   readonly backoff: Backoff;
   readonly events: LaneWorkerEvents;
 }
@@ -36,6 +42,8 @@ const STALLED_CHECK_MS = 1000;
 /** How often a gap is looked at again before the batch is given up: its predecessor may be about to commit elsewhere. */
 const GAP_CHECKS = 4;
 const GAP_CHECK_MS = 100;
+/** How often a halted lane is looked at. */
+const HALT_CHECK_MS = 1000;
 
 export class LaneWorker {
   readonly lane: string;
@@ -88,7 +96,7 @@ export class LaneWorker {
     try {
       batch = fromJobData(job.data, lane, stream);
     } catch (error) {
-      return this.#halt(job, asWalbridgeError(error));
+      return this.#halt(job, asWalbridgeError(error), null);
     }
     if (batch === null) {
       events.foreign(lane, job.id ?? 'unnamed');
@@ -115,7 +123,7 @@ export class LaneWorker {
         });
       } catch (error) {
         this.#stopping.signal.throwIfAborted();
-        return this.#halt(job, asWalbridgeError(error));
+        return this.#halt(job, asWalbridgeError(error), batch);
       }
       gapChecks += 1;
       if (outcome.kind !== 'gap' || gapChecks > GAP_CHECKS) return outcome;
@@ -123,15 +131,21 @@ export class LaneWorker {
     }
   }
 
-  /** Holds the batch, and with it the lane, until a stop. */
-  async #halt(job: LaneJob, fault: WalbridgeError): Promise<never> {
-    this.#options.events.halted(this.lane, fault);
+  /** Holds the batch, and with it the lane, until a stop, or until the lane stands elsewhere. `batch`: null where it can't be read. */
+  async #halt(job: LaneJob, fault: WalbridgeError, batch: null): Promise<never>;
+  async #halt(job: LaneJob, fault: WalbridgeError, batch: LaneBatch): Promise<ApplyOutcome>;
+  async #halt(job: LaneJob, fault: WalbridgeError, batch: LaneBatch | null): Promise<ApplyOutcome> {
+    const { events, look } = this.#options;
+    events.halted(this.lane, fault);
     this.#report(job, 'halted', fault);
     const { signal } = this.#stopping;
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener('abort', () => resolve(), { once: true });
-    });
+    while (!signal.aborted) {
+      await pause(HALT_CHECK_MS, undefined, { signal }).catch(() => undefined);
+      const outcome = batch === null || signal.aborted ? null : await look(batch).catch(() => null);
+      if (batch === null || outcome === null) continue;
+      events.released(this.lane, batch, outcome);
+      return outcome;
+    }
     throw fault;
   }
 

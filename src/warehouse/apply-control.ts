@@ -8,7 +8,7 @@ import { quoteText } from './identifier.ts';
 import { offsetText } from './staging-time.ts';
 
 /** sp_getapplock's resource for a lane. */
-function laneLock(lane: string): string {
+export function laneLock(lane: string): string {
   return `walbridge.lane.${lane}`;
 }
 
@@ -17,6 +17,9 @@ export interface OpeningRow {
   /** Null before the lane's first batch. */
   readonly lsn: string | null;
   readonly ordinal: string | null;
+  /** Where the lane was before it was rewound; null where it is there again. */
+  readonly replay_lsn: string | null;
+  readonly replay_ordinal: string | null;
   /** q0, q1, …: 1 where the entity of that place has open quarantine rows. */
   readonly [open: `q${number}`]: number;
 }
@@ -38,17 +41,23 @@ export function openingScript(
   );
   return `SET NOCOUNT ON;
 SET XACT_ABORT ON;
-DECLARE @granted int, @lsn bigint, @ordinal bigint;
+DECLARE @granted int, @lsn bigint, @ordinal bigint, @replay_lsn bigint, @replay_ordinal bigint;
 EXEC @granted = sp_getapplock @Resource = ${quoteText(laneLock(lane))}, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = ${lockTimeoutMs};
-IF @granted >= 0 SELECT @lsn = commit_lsn, @ordinal = ordinal FROM ${controlTable('watermark')} WITH (UPDLOCK, HOLDLOCK) WHERE lane = ${quoteText(lane)};
+IF @granted >= 0 SELECT @lsn = commit_lsn, @ordinal = ordinal, @replay_lsn = replay_lsn, @replay_ordinal = replay_ordinal FROM ${controlTable('watermark')} WITH (UPDLOCK, HOLDLOCK) WHERE lane = ${quoteText(lane)};
 ${creates.join('\n')}
 IF @granted < 0 SELECT @granted AS granted
-ELSE SELECT ${['@granted AS granted', 'CONVERT(varchar(20), @lsn) AS lsn', 'CONVERT(varchar(20), @ordinal) AS ordinal', ...open].join(', ')};`;
+ELSE SELECT ${['@granted AS granted', 'CONVERT(varchar(20), @lsn) AS lsn', 'CONVERT(varchar(20), @ordinal) AS ordinal', 'CONVERT(varchar(20), @replay_lsn) AS replay_lsn', 'CONVERT(varchar(20), @replay_ordinal) AS replay_ordinal', ...open].join(', ')};`;
 }
 
 export function watermarkOf(row: Pick<OpeningRow, 'lsn' | 'ordinal'> | undefined): Position {
   if (row === undefined || row.lsn === null || row.ordinal === null) return ORIGIN;
   return { lsn: BigInt(row.lsn), ordinal: Number(row.ordinal) };
+}
+
+/** Up to it the lane's changes are applied again, after a rewind; null where none are. */
+export function replayOf(row: Pick<OpeningRow, 'replay_lsn' | 'replay_ordinal'>): Position | null {
+  if (row.replay_lsn === null || row.replay_ordinal === null) return null;
+  return { lsn: BigInt(row.replay_lsn), ordinal: Number(row.replay_ordinal) };
 }
 
 export function watermarkQuery(lane: string): string {
@@ -69,21 +78,25 @@ export function batchName(batch: LaneBatch): string {
   return `${formatPosition(batch.previous)}..${formatPosition(batch.last)}`;
 }
 
-/** `first`: the lane has no watermark yet. */
-export function moveWatermark(batch: LaneBatch, first: boolean): string {
+/** `first`: the lane has no watermark yet. `replay`: see `replayOf`. */
+export function moveWatermark(batch: LaneBatch, first: boolean, replay: Position | null): string {
   const { lsn, ordinal } = batch.last;
   const position = `'${formatPosition(batch.last)}'`;
   const time = `CONVERT(datetimeoffset(6), '${offsetText(batch.commitTimeMicros)}')`;
   if (first) {
     return `INSERT INTO ${controlTable('watermark')} (lane, commit_lsn, ordinal, [position], commit_time, applied_at) VALUES (${quoteText(batch.lane)}, ${lsn}, ${ordinal}, ${position}, ${time}, SYSDATETIMEOFFSET());`;
   }
-  return `UPDATE ${controlTable('watermark')} SET commit_lsn = ${lsn}, ordinal = ${ordinal}, [position] = ${position}, commit_time = ${time}, applied_at = SYSDATETIMEOFFSET() WHERE lane = ${quoteText(batch.lane)};`;
+  const isReplayed = replay !== null && comparePositions(batch.last, replay) >= 0;
+  const replayed = isReplayed ? ', replay_lsn = NULL, replay_ordinal = NULL' : '';
+  return `UPDATE ${controlTable('watermark')} SET commit_lsn = ${lsn}, ordinal = ${ordinal}, [position] = ${position}, commit_time = ${time}, applied_at = SYSDATETIMEOFFSET()${replayed} WHERE lane = ${quoteText(batch.lane)};`;
 }
 
 export interface LoggedBatch {
   readonly batch: LaneBatch;
   /** Where the lane stood: after `batch.previous` where the batch overlaps what was applied. */
   readonly from: Position;
+  /** See `replayOf`: what is applied again is in the log already. */
+  readonly replay: Position | null;
   readonly changes: number;
   readonly tables: number;
   readonly truncated: number;
@@ -91,12 +104,39 @@ export interface LoggedBatch {
   readonly milliseconds: number;
 }
 
-/** Once a position, also after somebody has set a watermark back by hand. */
-export function logBatch(log: LoggedBatch): string {
-  const { batch, from } = log;
+/** A statement, or none where all of the batch is in the log. Once a position, also after somebody has set a watermark back by hand. */
+export function logBatch(log: LoggedBatch): string[] {
+  const counts = (['inserted', 'updated', 'deleted'] as const).map((what) => total(what, log.tables));
+  return insertLog(
+    log.batch,
+    log.from,
+    log.replay,
+    `${log.changes}, ${counts.join(', ')}, ${log.truncated}, ${log.quarantined}`,
+    log.milliseconds,
+    'NULL',
+  );
+}
+
+/** The same for a batch that somebody has skipped. */
+export function logSkipped(batch: LaneBatch, from: Position, replay: Position | null): string[] {
+  return insertLog(batch, from, replay, `${batch.changes}, 0, 0, 0, 0, 0`, 0, '1');
+}
+
+function insertLog(
+  batch: LaneBatch,
+  stood: Position,
+  replay: Position | null,
+  counts: string,
+  milliseconds: number,
+  isSkipped: string,
+): string[] {
+  if (replay !== null && comparePositions(batch.last, replay) <= 0) return [];
+  const from = replay !== null && comparePositions(stood, replay) < 0 ? replay : stood;
   const { lsn, ordinal } = batch.last;
   const table = controlTable('batchLog');
-  return `INSERT INTO ${table} (lane, commit_lsn, ordinal, [position], previous_lsn, previous_ordinal, previous_position, commit_time, changes, rows_inserted, rows_updated, rows_deleted, tables_truncated, rows_quarantined, is_part, milliseconds, applied_at)
-SELECT ${quoteText(batch.lane)}, ${lsn}, ${ordinal}, '${formatPosition(batch.last)}', ${from.lsn}, ${from.ordinal}, '${formatPosition(from)}', CONVERT(datetimeoffset(6), '${offsetText(batch.commitTimeMicros)}'), ${log.changes}, ${total('inserted', log.tables)}, ${total('updated', log.tables)}, ${total('deleted', log.tables)}, ${log.truncated}, ${log.quarantined}, ${ordinal === WHOLE ? 0 : 1}, ${log.milliseconds}, SYSDATETIMEOFFSET()
-WHERE NOT EXISTS (SELECT 1 FROM ${table} WHERE lane = ${quoteText(batch.lane)} AND commit_lsn = ${lsn} AND ordinal = ${ordinal});`;
+  return [
+    `INSERT INTO ${table} (lane, commit_lsn, ordinal, [position], previous_lsn, previous_ordinal, previous_position, commit_time, changes, rows_inserted, rows_updated, rows_deleted, tables_truncated, rows_quarantined, is_part, milliseconds, applied_at, is_skipped)
+SELECT ${quoteText(batch.lane)}, ${lsn}, ${ordinal}, '${formatPosition(batch.last)}', ${from.lsn}, ${from.ordinal}, '${formatPosition(from)}', CONVERT(datetimeoffset(6), '${offsetText(batch.commitTimeMicros)}'), ${counts}, ${ordinal === WHOLE ? 0 : 1}, ${milliseconds}, SYSDATETIMEOFFSET(), ${isSkipped}
+WHERE NOT EXISTS (SELECT 1 FROM ${table} WHERE lane = ${quoteText(batch.lane)} AND commit_lsn = ${lsn} AND ordinal = ${ordinal});`,
+  ];
 }

@@ -10,6 +10,7 @@ import {
   moveWatermark,
   type OpeningRow,
   openingScript,
+  replayOf,
   standing,
   watermarkOf,
   watermarkQuery,
@@ -143,6 +144,7 @@ export class BatchTransaction {
     if (rejected.length > 0) return { kind: 'rejected', rows: rejected };
 
     signal.throwIfAborted();
+    const replay = replayOf(state);
     const closing = [
       ...(quarantine === null ? [] : [writeQuarantine(batch.lane, batchName(batch))]),
       ...(mended === null ? [] : [resolveMended(batchName(batch))]),
@@ -151,10 +153,11 @@ export class BatchTransaction {
           ? []
           : [resolveTruncated(plan.target.entity, truncatedAt, batchName(batch))],
       ),
-      moveWatermark(batch, state.lsn === null),
-      logBatch({
+      moveWatermark(batch, state.lsn === null, replay),
+      ...logBatch({
         batch,
         from: watermark,
+        replay,
         changes: work.changes,
         tables: stagings.length,
         truncated: stagings.filter((staging) => staging.truncatedAt !== null).length,

@@ -7,6 +7,7 @@ import type { EventReaders } from '../canonical/record-reader.ts';
 import type { RecordSchema } from '../canonical/schema.ts';
 import type { ApplyOutcome, LaneBatch } from '../change/batch.ts';
 import type { TargetTable } from '../mapping/target.ts';
+import { type OpeningRow, standing, watermarkOf, watermarkQuery } from './apply-control.ts';
 import { applyFaults, type Rejection, rejections } from './apply-fault.ts';
 import type { ApplyPlan, TableCounts } from './apply-script.ts';
 import { type ApplyRequest, BatchTransaction } from './apply-transaction.ts';
@@ -106,6 +107,14 @@ export class LaneApplier {
       }
     }
     throw applyFaults.unsettled(lane);
+  }
+
+  /** What has become of a batch elsewhere; null where it is still due. Throws a WarehouseError. */
+  async look(batch: LaneBatch): Promise<ApplyOutcome | null> {
+    const { rows } = await this.#options.warehouse.batch<OpeningRow>(watermarkQuery(batch.lane));
+    const watermark = watermarkOf(rows[0]);
+    const kind = standing(batch, watermark);
+    return kind === 'due' ? null : { kind, watermark };
   }
 
   *#events(batch: LaneBatch): Generator<CanonicalEvent, void, undefined> {

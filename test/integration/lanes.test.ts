@@ -10,6 +10,7 @@ import type { ApplyOutcome, LaneBatch } from '../../src/change/batch.ts';
 import { comparePositions, ORIGIN, type Position, wholeAt } from '../../src/change/position.ts';
 import { WalbridgeError } from '../../src/fault/fault.ts';
 import { type FeedLimits, LaneFeed } from '../../src/lanes/feed.ts';
+import { readHaltedBatch } from '../../src/lanes/halted-batch.ts';
 import { LaneQueue, laneQueueName, readLaneQueue } from '../../src/lanes/lane-queue.ts';
 import { LaneWorker } from '../../src/lanes/lane-worker.ts';
 import { QueueBackend, type QueueBackendSettings } from '../../src/lanes/queue-backend.ts';
@@ -26,11 +27,16 @@ const limits: FeedLimits = {
 class AppliedLog {
   watermark: Position = ORIGIN;
   readonly payloads: string[] = [];
-  apply(batch: LaneBatch): ApplyOutcome {
+  look(batch: LaneBatch): ApplyOutcome | null {
     if (comparePositions(this.watermark, batch.last) >= 0)
       return { kind: 'skipped', watermark: this.watermark };
     if (comparePositions(this.watermark, batch.previous) < 0)
       return { kind: 'gap', watermark: this.watermark };
+    return null;
+  }
+  apply(batch: LaneBatch): ApplyOutcome {
+    const settled = this.look(batch);
+    if (settled !== null) return settled;
     this.payloads.push(batch.payload.toString());
     this.watermark = batch.last;
     return { kind: 'applied', watermark: this.watermark };
@@ -121,13 +127,21 @@ describe.each([
     );
     await feed.restart(ORIGIN);
     const halted = vi.fn<(lane: string, fault: WalbridgeError) => void>();
+    const released = vi.fn<(lane: string, batch: LaneBatch, outcome: ApplyOutcome) => void>();
     const worker = () => {
       const made = new LaneWorker(bench.backend, {
         lane: 'main',
         stream: 's',
         apply: async (batch) => (options.apply ? options.apply(batch, log) : log.apply(batch)),
+        look: async (batch) => log.look(batch),
         backoff: { initialMs: 5, maximumMs: 20 },
-        events: { settled: () => undefined, retrying: () => undefined, foreign: () => undefined, halted },
+        events: {
+          settled: () => undefined,
+          retrying: () => undefined,
+          foreign: () => undefined,
+          halted,
+          released,
+        },
       });
       cleanups.push(() => made.stop(1_000));
       return made;
@@ -140,7 +154,20 @@ describe.each([
       feed.commit(wholeAt(lsn), 0n);
     };
     const { signal } = abort;
-    return { bench, log, queue, feed, signal, lost, retrying, halted, worker, transaction, lsn: () => lsn };
+    return {
+      bench,
+      log,
+      queue,
+      feed,
+      signal,
+      lost,
+      retrying,
+      halted,
+      released,
+      worker,
+      transaction,
+      lsn: () => lsn,
+    };
   }
 
   const until = (condition: () => boolean) =>
@@ -248,6 +275,67 @@ describe.each([
     expect(lane.lost).not.toHaveBeenCalled();
   });
 
+  it('tells what a halted lane holds, and lets it go on once somebody has moved it past the batch', async () => {
+    const lane = await start({
+      apply: async (batch, log) => {
+        if (batch.payload.toString() === 'poison')
+          throw new WalbridgeError({ code: 'WB6500', kind: 'permanent', what: 'Bad.', safe: '', next: '' });
+        return log.apply(batch);
+      },
+    });
+    expect(await readHaltedBatch(lane.bench.backend, 'main', 's')).toBeNull();
+    const first = lane.worker();
+    lane.transaction('poison');
+    await lane.feed.flushed();
+    lane.transaction('b');
+    await lane.feed.flushed();
+    await until(() => lane.halted.mock.calls.length === 1);
+    const held = await vi.waitFor(async () => {
+      const found = await readHaltedBatch(lane.bench.backend, 'main', 's');
+      expect(found).toMatchObject({
+        batch: { previous: ORIGIN, last: wholeAt(1n) },
+        trouble: { code: 'WB6500' },
+      });
+      return found;
+    });
+    expect(held?.batch.payload.toString()).toBe('poison');
+    expect(await readHaltedBatch(lane.bench.backend, 'main', 'another stream')).toBeNull();
+    // A stopped worker has put it back: it is found there, too.
+    await first.stop(1_000);
+    expect(await readHaltedBatch(lane.bench.backend, 'main', 's')).toMatchObject({
+      batch: { last: wholeAt(1n) },
+    });
+    lane.worker();
+    await until(() => lane.halted.mock.calls.length === 2);
+    lane.log.watermark = wholeAt(1n);
+    await until(() => lane.log.payloads.join('') === 'b');
+    expect(lane.released).toHaveBeenCalledOnce();
+    await until(() => !lane.feed.progress.outstanding);
+    expect(lane.lost).not.toHaveBeenCalled();
+  });
+
+  it('gives a halted batch up where the lane was set back to before it', async () => {
+    let broken = true;
+    const lane = await start({
+      apply: async (batch, log) => {
+        if (broken && batch.payload.toString() === 'b')
+          throw new WalbridgeError({ code: 'WB6500', kind: 'permanent', what: 'Bad.', safe: '', next: '' });
+        return log.apply(batch);
+      },
+    });
+    lane.worker();
+    lane.transaction('a');
+    await lane.feed.flushed();
+    await until(() => lane.log.payloads.length === 1);
+    lane.transaction('b');
+    await lane.feed.flushed();
+    await until(() => lane.halted.mock.calls.length === 1);
+    broken = false;
+    lane.log.watermark = ORIGIN;
+    await until(() => lane.lost.mock.calls.length > 0);
+    expect(lane.released.mock.calls[0]?.[2]).toMatchObject({ kind: 'gap' });
+  });
+
   it('takes a foreign job out of the way', async () => {
     const lane = await start();
     const foreign = await LaneQueue.open(lane.bench.backend, 'main', 'another source');
@@ -282,12 +370,14 @@ describe.each([
       lane: 'main',
       stream: 'another source',
       apply: async (batch) => theirLog.apply(batch),
+      look: async () => null,
       backoff: { initialMs: 5, maximumMs: 20 },
       events: {
         settled: () => undefined,
         retrying: () => undefined,
         foreign: () => undefined,
         halted: () => undefined,
+        released: () => undefined,
       },
     });
     await theirs.add(

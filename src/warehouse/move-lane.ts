@@ -1,0 +1,206 @@
+// Moves a lane's watermark because a person says so: back, so that changes are applied again, or past a batch that cannot be applied.
+// Guarantees: one transaction under the lane's lock, with its audit row; never back to where the source sends nothing from, never
+// on from anywhere but the batch in question.
+import type { LaneBatch } from '../change/batch.ts';
+import {
+  comparePositions,
+  formatLsn,
+  formatPosition,
+  type Lsn,
+  type Position,
+  wholeAt,
+} from '../change/position.ts';
+import { WalbridgeError } from '../fault/fault.ts';
+import { countRewind, lockAcknowledgementRecord } from './acknowledgement-record.ts';
+import { lockForTransaction } from './app-lock.ts';
+import {
+  batchName,
+  laneLock,
+  logSkipped,
+  moveWatermark,
+  type OpeningRow,
+  replayOf,
+  standing,
+  watermarkOf,
+} from './apply-control.ts';
+import { recordAudit } from './audit.ts';
+import { controlTable } from './control-tables.ts';
+import { quoteText } from './identifier.ts';
+import type { SqlSession, Warehouse } from './session.ts';
+import { offsetText } from './staging-time.ts';
+
+/** Longer than a batch should take. */
+const LOCK_TIMEOUT_MS = 60_000;
+
+export type RewindTarget =
+  /** Everything that commits after it is applied again. */
+  | { readonly lsn: Lsn }
+  /** Everything that committed after it, by the source's clock. Microseconds since 1970-01-01 UTC. */
+  | { readonly timeMicros: bigint };
+
+export interface RewindRequest {
+  readonly lane: string;
+  readonly slot: string;
+  /** The slot's position. */
+  readonly confirmed: Lsn;
+  readonly to: RewindTarget;
+  readonly actor: string;
+}
+
+export interface Rewind {
+  readonly lane: string;
+  readonly from: Position;
+  readonly to: Position;
+  /** Of the batch log: what is applied again, at least. */
+  readonly batches: number;
+  readonly changes: number;
+}
+
+type LaneRow = Pick<OpeningRow, 'lsn' | 'ordinal' | 'replay_lsn' | 'replay_ordinal'>;
+
+interface FirstBatchRow {
+  readonly previous_lsn: string;
+  readonly previous_ordinal: string;
+  /** 1: it was applied after the acknowledgement was put on record. */
+  readonly is_later: number;
+}
+
+/**
+ * Throws WB7202 where there is nothing to apply again, WB7203 where the source does not send it any more, WB6030 (transient) where
+ * a batch holds the lane for longer than a minute, or a WarehouseError.
+ */
+export async function rewindLane(warehouse: Warehouse, request: RewindRequest): Promise<Rewind> {
+  const { lane, slot, confirmed, actor } = request;
+  return warehouse.transaction(async (session) => {
+    const row = await lockLane(session, lane);
+    const from = watermarkOf(row);
+    const record = await lockAcknowledgementRecord(session, slot);
+    if (row === undefined || record === null) throw nothingToDo(lane, from);
+    let limit = confirmed;
+    if (record.limit > limit) limit = record.limit;
+    const to = await reachable(session, request, limit);
+    if (to === null || comparePositions(to, from) >= 0) throw nothingToDo(lane, from);
+
+    const log = await session.batch<{ batches: number; changes: string | null }>(
+      `SELECT COUNT(*) AS batches, CONVERT(varchar(20), SUM(changes)) AS changes FROM ${controlTable('batchLog')} WHERE ${inLane(lane)} AND ${after(to)} AND NOT ${after(from)};`,
+    );
+    const again = { batches: log.rows[0]?.batches ?? 0, changes: Number(log.rows[0]?.changes ?? 0) };
+    const replay = replayOf(row);
+    const end = replay !== null && comparePositions(replay, from) > 0 ? replay : from;
+    await session.batch(`DECLARE @time datetimeoffset(6);
+SELECT TOP (1) @time = commit_time FROM ${controlTable('batchLog')} WHERE ${inLane(lane)} AND NOT ${after(to)} ORDER BY commit_lsn DESC, ordinal DESC;
+UPDATE ${controlTable('watermark')} SET commit_lsn = ${to.lsn}, ordinal = ${to.ordinal}, [position] = '${formatPosition(to)}', commit_time = @time, applied_at = SYSDATETIMEOFFSET(), replay_lsn = ${end.lsn}, replay_ordinal = ${end.ordinal} WHERE ${inLane(lane)};`);
+    await countRewind(session, slot);
+    await recordAudit(session, actor, 'rewind', lane, {
+      from: formatPosition(from),
+      to: formatPosition(to),
+      ...again,
+    });
+    return { lane, from, to, ...again };
+  });
+}
+
+/** Where the lane is to stand so that everything behind the target comes again; null: it is there, or before it. */
+async function reachable(
+  session: SqlSession,
+  { lane, slot, to }: RewindRequest,
+  limit: Lsn,
+): Promise<Position | null> {
+  const wanted =
+    'lsn' in to
+      ? after(wholeAt(to.lsn))
+      : `commit_time > CONVERT(datetimeoffset(6), '${offsetText(to.timeMicros)}')`;
+  const { rows } = await session.batch<FirstBatchRow>(
+    `SELECT TOP (1) CONVERT(varchar(20), b.previous_lsn) AS previous_lsn, CONVERT(varchar(20), b.previous_ordinal) AS previous_ordinal,
+  CASE WHEN b.applied_at > s.acknowledged_at THEN 1 ELSE 0 END AS is_later
+FROM ${controlTable('batchLog')} AS b JOIN ${controlTable('slot')} AS s ON s.slot = ${quoteText(slot)}
+WHERE b.${inLane(lane)} AND ${wanted} ORDER BY b.commit_lsn, b.ordinal;`,
+  );
+  const [first] = rows;
+  const start =
+    first === undefined ? null : { lsn: BigInt(first.previous_lsn), ordinal: Number(first.previous_ordinal) };
+  const target = 'lsn' in to ? wholeAt(to.lsn) : start;
+  if (target === null) return null;
+  // What commits at the limit is sent again, what commits before it is not.
+  const earliest = wholeAt(limit - 1n);
+  if (target.lsn >= limit - 1n) return target;
+  // The first batch behind the target was not there yet when the record moved to the limit, so the lane had nothing up to there.
+  if (first?.is_later === 1 && start !== null && comparePositions(start, target) <= 0) return earliest;
+  throw new WalbridgeError({
+    code: 'WB7203',
+    kind: 'permanent',
+    what: `The source does not send again what lane '${lane}' applied after ${formatPosition(target)}: it was told to forget what commits before ${formatLsn(limit)}.`,
+    safe: 'Nothing was changed.',
+    next: `The earliest position is --to ${formatPosition(earliest)}; \`walbridge backfill\` brings whole tables or ranges to their present state.`,
+  });
+}
+
+export interface SkipRequest {
+  readonly batch: LaneBatch;
+  /** Why it was held. */
+  readonly code: string;
+  /** Where it was exported to. */
+  readonly file: string;
+  readonly actor: string;
+}
+
+/**
+ * Moves the lane past the batch, unapplied. Throws WB7212 where the lane does not stand at it, WB6030 (transient) where something
+ * else holds the lane for longer than a minute, or a WarehouseError.
+ */
+export async function skipBatch(warehouse: Warehouse, request: SkipRequest): Promise<void> {
+  const { batch, code, file, actor } = request;
+  await warehouse.transaction(async (session) => {
+    const row = await lockLane(session, batch.lane);
+    const watermark = watermarkOf(row);
+    if (row === undefined || standing(batch, watermark) !== 'due') {
+      throw new WalbridgeError({
+        code: 'WB7212',
+        kind: 'permanent',
+        what: `Lane '${batch.lane}' stands at ${formatPosition(watermark)} by now, not at the batch ${batchName(batch)}.`,
+        safe: `Nothing was skipped; the export ${file} stays.`,
+        next: 'See `walbridge status`.',
+      });
+    }
+    const replay = replayOf(row);
+    await session.batch(moveWatermark(batch, false, replay));
+    for (const statement of logSkipped(batch, watermark, replay)) await session.batch(statement);
+    await recordAudit(session, actor, 'skip', batch.lane, {
+      batch: batchName(batch),
+      from: formatPosition(watermark),
+      changes: batch.changes,
+      code,
+      file,
+    });
+  });
+}
+
+async function lockLane(session: SqlSession, lane: string): Promise<LaneRow | undefined> {
+  await lockForTransaction(session, laneLock(lane), LOCK_TIMEOUT_MS);
+  const columns = [
+    'commit_lsn AS lsn',
+    'ordinal AS ordinal',
+    'replay_lsn AS replay_lsn',
+    'replay_ordinal AS replay_ordinal',
+  ];
+  const { rows } = await session.batch<LaneRow>(
+    `SELECT ${columns.map((column) => column.replace(/^\w+/, 'CONVERT(varchar(20), $&)')).join(', ')} FROM ${controlTable('watermark')} WITH (UPDLOCK, HOLDLOCK) WHERE ${inLane(lane)};`,
+  );
+  return rows[0];
+}
+
+const inLane = (lane: string) => `lane = ${quoteText(lane)}`;
+
+function after({ lsn, ordinal }: Position): string {
+  return `(commit_lsn > ${lsn} OR (commit_lsn = ${lsn} AND ordinal > ${ordinal}))`;
+}
+
+function nothingToDo(lane: string, watermark: Position): WalbridgeError {
+  return new WalbridgeError({
+    code: 'WB7202',
+    kind: 'permanent',
+    what: `Lane '${lane}' stands at ${formatPosition(watermark)}: it has applied nothing behind what was asked for.`,
+    safe: 'Nothing was changed.',
+    next: '`walbridge status` shows where each lane stands; walbridge.batch_log has the positions and commit times of its batches.',
+  });
+}
