@@ -98,7 +98,7 @@ function olderWarehouse(slot: string, reached: Lsn, recorded: Lsn): WalbridgeErr
     kind: 'permanent',
     what: `The slot "${slot}" stands at ${formatLsn(reached)}, but the warehouse knows of acknowledgements up to ${formatLsn(recorded)} only: it was restored from a backup, or the slot was made anew or moved on by somebody else. What the source committed between is missing and is not sent again.`,
     safe: 'Nothing was read, applied or acknowledged since.',
-    next: 'Run `walbridge backfill --all --prune`, which brings every table to its present state and lets the daemon go on; then start it.',
+    next: 'Run `walbridge backfill --all --prune --detach`, which brings every table to its present state and lets the daemon go on; then start it.',
   });
 }
 
@@ -109,6 +109,6 @@ function knownGap({ code, reason, entities }: Gap): WalbridgeError {
     kind: 'permanent',
     what: `Changes are missing in the warehouse since ${code} ended the daemon: ${reason}`,
     safe: 'Nothing was read, applied or acknowledged since.',
-    next: `Mend the source, run \`walbridge backfill ${which} --prune\`, which brings the tables to their present state and lets the daemon go on; then start it.`,
+    next: `Mend the source, run \`walbridge backfill ${which} --prune --detach\`, which brings the tables to their present state and lets the daemon go on; then start it.`,
   });
 }

@@ -80,7 +80,8 @@ export class CaptureAudit {
       ({ feed, watermark }) => comparePositions(positionOf(feed.lane, watermarks), watermark) < 0,
     );
     if (back.length > 0) {
-      this.#readAgain(back, watermarks);
+      // Otherwise it is about to begin there.
+      if (!pipeline.isResuming) this.#readAgain(back, watermarks);
       return;
     }
     for (const { feed } of known) {

@@ -96,6 +96,11 @@ export class CapturePipeline implements ChangeConsumer {
     this.#resuming = resuming;
   }
 
+  /** The lanes do not know yet where to begin. */
+  get isResuming(): boolean {
+    return this.#resuming !== null;
+  }
+
   async #resume(): Promise<void> {
     const watermarks = new Map(
       (await this.#options.readWatermarks()).map((watermark) => [watermark.lane, watermark.position]),

@@ -73,7 +73,7 @@ export function lossySource(
     kind: 'permanent',
     what: `The source was edited ${edited} and does not send all that the mappings need:\n${listed(missing)}\n`,
     safe: 'Nothing that was committed after the edit was acknowledged. What was committed under it is not sent again, though: PostgreSQL reads the WAL with the publication as it was then.',
-    next: `Mend it (\`walbridge init\` runs what it can), run \`walbridge backfill ${which} --prune\`, then start again.`,
+    next: `Mend it (\`walbridge init\` runs what it can), run \`walbridge backfill ${which} --prune --detach\`, then start again.`,
   });
 }
 

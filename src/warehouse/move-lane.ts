@@ -8,6 +8,7 @@ import {
   formatPosition,
   type Lsn,
   type Position,
+  WHOLE,
   wholeAt,
 } from '../change/position.ts';
 import { WalbridgeError } from '../fault/fault.ts';
@@ -123,7 +124,8 @@ WHERE b.${inLane(lane)} AND ${wanted} ORDER BY b.commit_lsn, b.ordinal;`,
   if (target === null) return null;
   // What commits at the limit is sent again, what commits before it is not.
   const earliest = wholeAt(limit - 1n);
-  if (target.lsn >= limit - 1n) return target;
+  const oldest = target.ordinal === WHOLE ? target.lsn + 1n : target.lsn;
+  if (oldest >= limit) return target;
   // The first batch behind the target was not there yet when the record moved to the limit, so the lane had nothing up to there.
   if (first?.is_later === 1 && start !== null && comparePositions(start, target) <= 0) return earliest;
   throw new WalbridgeError({

@@ -1,5 +1,6 @@
 // A backup of a warehouse and its restore, for tests: all tables of some schemas, copied within the database. What a restore does to
 // walbridge is that every table is as it was, at one moment.
+import { randomBytes } from 'node:crypto';
 import type { Warehouse } from '../../src/warehouse/session.ts';
 
 interface Copy {
@@ -21,7 +22,8 @@ export class WarehouseBackup {
       `SELECT s.name AS s, t.name AS t FROM sys.tables AS t JOIN sys.schemas AS s ON s.schema_id = t.schema_id
 WHERE s.name IN (${schemas.map((schema) => `N'${schema}'`).join(', ')})`,
     );
-    const tables = rows.map(({ s, t }) => ({ table: `[${s}].[${t}]`, copy: `[dbo].[backup_${s}_${t}]` }));
+    const id = randomBytes(4).toString('hex');
+    const tables = rows.map(({ s, t }) => ({ table: `[${s}].[${t}]`, copy: `[dbo].[${id}_${s}_${t}]` }));
     await warehouse.transaction(async (session) => {
       for (const { table, copy } of tables) await session.batch(`SELECT * INTO ${copy} FROM ${table}`);
     });
