@@ -111,7 +111,7 @@ function* inspectSlot(facts: SourceFacts, slot: string): Generator<Finding> {
       severity: 'error',
       code: 'WB2140',
       what: `The replication slot "${slot}" does not exist.`,
-      next: 'Run `walbridge init`; if it was there before, `walbridge backfill --all` after it.',
+      next: 'Run `walbridge init`; if it was there before, `walbridge backfill --all --prune` after it.',
     };
     return;
   }
@@ -121,7 +121,7 @@ function* inspectSlot(facts: SourceFacts, slot: string): Generator<Finding> {
     return;
   }
   const { temporary, twoPhase, active, activePid, walStatus } = facts.slot;
-  const again = `SELECT pg_drop_replication_slot(${escapeLiteral(slot)}); then \`walbridge init\` and \`walbridge backfill --all\`.`;
+  const again = `SELECT pg_drop_replication_slot(${escapeLiteral(slot)}); then \`walbridge init\` and \`walbridge backfill --all --prune\`.`;
   if (temporary) {
     yield {
       severity: 'error',

@@ -34,13 +34,13 @@ export function slotFault(slot: string, facts: SlotFacts | null, database: strin
   if (facts === null) {
     return fault('WB2010', 'permanent', {
       what: `The replication slot "${slot}" does not exist: changes since it was dropped can no longer be read from the WAL.`,
-      next: 'Run `walbridge init`, then `walbridge backfill --all` to bring every table to its present state.',
+      next: 'Run `walbridge init`, then `walbridge backfill --all --prune --detach` to bring every table to its present state, and start again.',
     });
   }
   if (facts.walStatus === 'lost' || facts.invalidationReason !== null) {
     return fault('WB2011', 'permanent', {
       what: `The replication slot "${slot}" was invalidated (${facts.invalidationReason ?? 'its WAL was removed'}): changes are missing from the WAL.`,
-      next: `Drop it (SELECT pg_drop_replication_slot(${escapeLiteral(slot)})), run \`walbridge init\`, then \`walbridge backfill --all\`; see max_slot_wal_keep_size.`,
+      next: `Drop it (SELECT pg_drop_replication_slot(${escapeLiteral(slot)})), run \`walbridge init\`, then \`walbridge backfill --all --prune --detach\`, and start again; see max_slot_wal_keep_size.`,
     });
   }
   if (facts.plugin !== 'pgoutput' || facts.database !== database) {

@@ -78,7 +78,7 @@ export function fault(
 export function missingPublication(names: string): WalbridgeError {
   return fault('WB2013', 'permanent', {
     what: `A publication does not exist in the source: ${names}.`,
-    next: 'Run `walbridge init`; if tables were written while it was missing, `walbridge backfill --all` after it.',
+    next: 'Run `walbridge init` and start again. Where tables were written while it was missing, that ends here again, for the WAL cannot be read past that: drop the slot, `walbridge init`, `walbridge backfill --all --prune --detach`, start.',
   });
 }
 

@@ -3,12 +3,9 @@
 // nothing is run; run twice it does nothing the second time.
 import { isMendedByInit } from '../capture/finding.ts';
 import { planInit, runInit } from '../capture/init.ts';
-import { readSlotHealth } from '../capture/slot-health.ts';
 import { withSource } from '../capture/source-client.ts';
-import { parseLsn } from '../change/position.ts';
 import type { Settings } from '../config/settings.ts';
 import { ensureLaneQueue } from '../lanes/lane-queue.ts';
-import { registerSlot } from '../warehouse/acknowledgement-record.ts';
 import { openWarehouse } from '../warehouse/connection.ts';
 import { type InitReport, initWarehouse } from '../warehouse/init.ts';
 import { openQueueBackend, sourceOf, warehouseOf } from './connections.ts';
@@ -73,19 +70,6 @@ export async function initialise(
   } catch (error) {
     return { findings: [...findings, unreachable('queue', error)], statements, applied: false };
   }
-  const confirmed = await withSource(sourceOf(settings), async (client) => {
-    await runInit(client, sourceStatements);
-    return (await readSlotHealth(client, settings.source.slot))?.confirmedLsn ?? null;
-  });
-  // From here on a warehouse that is taken back is noticed. An older slot is registered by its first reader: another one may be
-  // reading it now.
-  if (source.facts?.slot === null && confirmed !== null) {
-    const opened = await openWarehouse(warehouseOf(settings), { poolSize: 1 });
-    try {
-      await registerSlot(opened, settings.source.slot, null, parseLsn(confirmed));
-    } finally {
-      await opened.close();
-    }
-  }
+  await withSource(sourceOf(settings), (client) => runInit(client, sourceStatements));
   return { findings, statements, applied: true };
 }

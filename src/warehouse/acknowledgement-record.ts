@@ -45,28 +45,23 @@ const LONGEST_REASON = 2000;
 
 /**
  * The slot's record. One that is not there yet begins with `confirmed`, the position of the slot; one of another cluster begins
- * anew. `systemIdentifier` is null where it is not known. Throws a WarehouseError.
+ * anew. Throws a WarehouseError.
  */
 export async function registerSlot(
   session: SqlSession,
   slot: string,
-  systemIdentifier: string | null,
+  systemIdentifier: string,
   confirmed: Lsn,
 ): Promise<AcknowledgementRecord> {
   const name = quoteText(slot);
-  const system = systemIdentifier === null ? 'NULL' : quoteText(systemIdentifier);
+  const system = quoteText(systemIdentifier);
   const position = `${confirmed}, '${formatLsn(confirmed)}', SYSDATETIMEOFFSET()`;
-  const adopt =
-    systemIdentifier === null
-      ? ''
-      : `UPDATE ${table} SET system_identifier = ${system} WHERE slot = ${name} AND system_identifier IS NULL;
-UPDATE ${table} SET system_identifier = ${system}, ${acknowledged(confirmed)}, ${NO_GAP} WHERE slot = ${name} AND system_identifier <> ${system};
-`;
   const { rows } = await session.batch<RecordRow>(`SET NOCOUNT ON;
 INSERT INTO ${table} (slot, system_identifier, acknowledged_lsn, acknowledged, acknowledged_at, rewinds)
 SELECT ${name}, ${system}, ${position}, 0
 WHERE NOT EXISTS (SELECT 1 FROM ${table} WITH (UPDLOCK, HOLDLOCK) WHERE slot = ${name});
-${adopt}SELECT ${COLUMNS} FROM ${table} WHERE slot = ${name};`);
+UPDATE ${table} SET system_identifier = ${system}, ${acknowledged(confirmed)}, ${NO_GAP} WHERE slot = ${name} AND system_identifier <> ${system};
+SELECT ${COLUMNS} FROM ${table} WHERE slot = ${name};`);
   return recordOf(rows[0]) ?? { limit: confirmed, rewinds: 0, gap: null };
 }
 

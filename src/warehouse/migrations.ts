@@ -141,7 +141,7 @@ export const migrations: readonly Migration[] = [
     statements: [
       `CREATE TABLE [walbridge].[slot] (
   [slot] varchar(63) COLLATE Latin1_General_BIN2 NOT NULL,
-  [system_identifier] varchar(20) NULL,
+  [system_identifier] varchar(20) NOT NULL,
   [acknowledged_lsn] bigint NOT NULL,
   [acknowledged] varchar(20) NOT NULL,
   [acknowledged_at] datetimeoffset(6) NOT NULL,

@@ -46,7 +46,7 @@ const lanes = [
 const limit = async () => (await readAcknowledgementRecord(warehouse, slot))?.limit;
 
 it('begins where the slot is, and stays where it was at the next start', async () => {
-  expect(await registerSlot(warehouse, slot, null, 50n)).toEqual({ limit: 50n, rewinds: 0, gap: null });
+  expect(await registerSlot(warehouse, slot, '7', 50n)).toEqual({ limit: 50n, rewinds: 0, gap: null });
   expect(await registerSlot(warehouse, slot, '7', 70n)).toMatchObject({ limit: 50n });
   // Positions of another cluster mean nothing.
   await recordGap(warehouse, slot, { code: 'WB7003', reason: 'r', entities: ['x'] });
