@@ -108,7 +108,7 @@ export class LaneWorker {
   }
 
   async #apply(job: LaneJob, batch: LaneBatch): Promise<ApplyOutcome> {
-    const { apply, backoff, events, lane } = this.#options;
+    const { apply, look, backoff, events, lane } = this.#options;
     let gapChecks = 0;
     for (;;) {
       let outcome: ApplyOutcome;
@@ -123,7 +123,9 @@ export class LaneWorker {
         });
       } catch (error) {
         this.#stopping.signal.throwIfAborted();
-        return this.#halt(job, asWalbridgeError(error), batch);
+        // One that was skipped, say, while no worker was there.
+        const settled = await look(batch).catch(() => null);
+        return settled ?? this.#halt(job, asWalbridgeError(error), batch);
       }
       gapChecks += 1;
       if (outcome.kind !== 'gap' || gapChecks > GAP_CHECKS) return outcome;

@@ -77,9 +77,11 @@ export async function rewindLane(warehouse: Warehouse, request: RewindRequest): 
     const from = watermarkOf(row);
     const record = await lockAcknowledgementRecord(session, slot);
     if (row === undefined || record === null) throw nothingToDo(lane, from);
-    let limit = confirmed;
-    if (record.limit > limit) limit = record.limit;
-    const to = await reachable(session, request, limit);
+    const wanted = request.to;
+    if ('lsn' in wanted && comparePositions(wholeAt(wanted.lsn), from) >= 0) throw nothingToDo(lane, from);
+    // A slot beyond its record: a restored warehouse, of which nothing can be told.
+    const isOlder = confirmed > record.limit;
+    const to = await reachable(session, request, isOlder ? confirmed : record.limit, isOlder);
     if (to === null || comparePositions(to, from) >= 0) throw nothingToDo(lane, from);
 
     const log = await session.batch<{ batches: number; changes: string | null }>(
@@ -106,6 +108,7 @@ async function reachable(
   session: SqlSession,
   { lane, slot, to }: RewindRequest,
   limit: Lsn,
+  isOlder: boolean,
 ): Promise<Position | null> {
   const wanted =
     'lsn' in to
@@ -127,7 +130,8 @@ WHERE b.${inLane(lane)} AND ${wanted} ORDER BY b.commit_lsn, b.ordinal;`,
   const oldest = target.ordinal === WHOLE ? target.lsn + 1n : target.lsn;
   if (oldest >= limit) return target;
   // The first batch behind the target was not there yet when the record moved to the limit, so the lane had nothing up to there.
-  if (first?.is_later === 1 && start !== null && comparePositions(start, target) <= 0) return earliest;
+  const wasIdle = first?.is_later === 1 && start !== null && comparePositions(start, target) <= 0;
+  if (wasIdle && !isOlder) return earliest;
   throw new WalbridgeError({
     code: 'WB7203',
     kind: 'permanent',

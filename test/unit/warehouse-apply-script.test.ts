@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LaneBatch } from '../../src/change/batch.ts';
-import { type Position, wholeAt } from '../../src/change/position.ts';
-import { standing } from '../../src/warehouse/apply-control.ts';
+import { formatPosition, type Position, wholeAt } from '../../src/change/position.ts';
+import { logBatch, moveWatermark, standing } from '../../src/warehouse/apply-control.ts';
 import { parentsFirst } from '../../src/warehouse/apply-order.ts';
 import type { ForeignKeyFacts } from '../../src/warehouse/catalog.ts';
 import { dateText, offsetText, timestampText, timeText } from '../../src/warehouse/staging-time.ts';
@@ -93,6 +93,45 @@ describe('standing', () => {
       }),
     );
     expect(standing({ previous: wholeAt(1n), last: wholeAt(2n) } as LaneBatch, wholeAt(1n))).toBe('due');
+  });
+});
+
+describe('a lane that was rewound', () => {
+  const batch = (previous: bigint, last: bigint) =>
+    ({ lane: 'main', previous: wholeAt(previous), last: wholeAt(last), commitTimeMicros: 0n }) as LaneBatch;
+  const log = (one: LaneBatch, replay: Position | null) =>
+    logBatch({
+      batch: one,
+      from: one.previous,
+      replay,
+      changes: 1,
+      tables: 0,
+      truncated: 0,
+      quarantined: 0,
+      milliseconds: 1,
+    }).map((statement) => /SELECT .*?'([0-9A-F/]+)', \d+, \d+, '([0-9A-F/]+)'/.exec(statement)?.slice(1, 3));
+
+  it('logs each stretch once, and forgets the rewind where it ends, however the batches are cut then', () => {
+    const cuts = fc.uniqueArray(fc.bigInt({ min: 1n, max: 40n }), { minLength: 1, maxLength: 12 });
+    fc.assert(
+      fc.property(cuts, fc.bigInt({ min: 1n, max: 40n }), (ends, was) => {
+        let at = 0n;
+        let replay: Position | null = wholeAt(was);
+        let logged = formatPosition(replay);
+        for (const end of ends.toSorted((a, b) => Number(a - b))) {
+          const one = batch(at, end);
+          for (const [last, previous] of log(one, replay).map((row) => row ?? [])) {
+            expect(previous).toBe(logged);
+            logged = last ?? '';
+          }
+          const isOver = moveWatermark(one, false, replay).includes('replay_lsn = NULL');
+          expect(isOver).toBe(replay !== null && end >= was);
+          if (isOver) replay = null;
+          at = end;
+        }
+        expect(logged).toBe(formatPosition(wholeAt(at > was ? at : was)));
+      }),
+    );
   });
 });
 
