@@ -43,18 +43,23 @@ const FINGERPRINT = `
       (SELECT jsonb_agg(to_jsonb(t) ORDER BY t.pubname, t.schemaname, t.tablename) FROM pg_catalog.pg_publication_tables t
         JOIN unnest($1::text[], $2::text[]) AS name(schema, name) ON name.schema = t.schemaname AND name.name = t.tablename
         WHERE t.pubname = ANY ($3)),
-      (SELECT jsonb_agg(jsonb_build_array(w.oid::bigint, w.relreplident::text, w.relkind::text) ORDER BY w.oid) FROM wanted w),
+      (SELECT jsonb_agg(jsonb_build_array(w.oid::bigint, w.relreplident::text, w.relkind::text,
+          w.relpersistence::text, w.relispartition) ORDER BY w.oid) FROM wanted w),
       (SELECT jsonb_agg(jsonb_build_array(i.indexrelid::bigint, i.indisprimary, i.indisreplident, i.indimmediate, i.indkey::text)
           ORDER BY i.indexrelid)
         FROM pg_catalog.pg_index i JOIN wanted w ON w.oid = i.indrelid WHERE i.indisprimary OR i.indisreplident),
       (SELECT jsonb_agg(jsonb_build_array(a.attrelid::bigint, a.attnum, a.attname, a.attnotnull, a.attgenerated::text)
           ORDER BY a.attrelid, a.attnum)
         FROM pg_catalog.pg_attribute a JOIN wanted w ON w.oid = a.attrelid WHERE a.attnum > 0 AND NOT a.attisdropped))::text) AS tables`;
+// With all partitions: it is their replica identities that the server goes by.
 const WANTED = `
-  WITH wanted AS (SELECT c.oid, c.relreplident, c.relkind
+  WITH named AS (SELECT c.oid
     FROM unnest($1::text[], $2::text[]) AS name(schema, name)
     JOIN pg_catalog.pg_namespace n ON n.nspname = name.schema
-    JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = name.name)`;
+    JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = name.name),
+  wanted AS (SELECT c.oid, c.relreplident, c.relkind, c.relpersistence, c.relispartition FROM pg_catalog.pg_class c
+    WHERE c.oid IN (SELECT oid FROM named
+      UNION ALL SELECT t.relid FROM named, pg_catalog.pg_partition_tree(named.oid) AS t))`;
 
 const TIMEOUT_MS = 15_000;
 

@@ -19,6 +19,8 @@ const lossy = new Set<string>([
   'WB2122',
   'WB2123',
   'WB2124',
+  'WB2125',
+  'WB2126',
   'WB2130',
   'WB2131',
   'WB2132',

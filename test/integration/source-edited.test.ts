@@ -10,10 +10,13 @@ let publication: string;
 
 beforeAll(async () => {
   bridge = await Bridge.open({
-    ddl: 'CREATE TABLE things (id int PRIMARY KEY, v text, w text); CREATE TABLE others (id int PRIMARY KEY);',
+    ddl: `CREATE TABLE things (id int PRIMARY KEY, v text, w text); CREATE TABLE others (id int PRIMARY KEY);
+      CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);
+      CREATE TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (100);`,
     tables: [
       { schema: 'public', table: 'things' },
       { schema: 'public', table: 'others' },
+      { schema: 'public', table: 'parts' },
     ],
   });
   publication = `"${bridge.settings.source.publications[0]}"`;
@@ -63,14 +66,14 @@ test.each([
   [
     'rows are filtered',
     'WB2134',
-    'ALTER PUBLICATION $p SET TABLE things WHERE (id > 5), others',
-    'ALTER PUBLICATION $p SET TABLE things, others',
+    'ALTER PUBLICATION $p SET TABLE things WHERE (id > 5), others, parts',
+    'ALTER PUBLICATION $p SET TABLE things, others, parts',
   ],
   [
     'a column is taken out',
     'WB2136',
-    'ALTER PUBLICATION $p SET TABLE things (id, v), others',
-    'ALTER PUBLICATION $p SET TABLE things, others',
+    'ALTER PUBLICATION $p SET TABLE things (id, v), others, parts',
+    'ALTER PUBLICATION $p SET TABLE things, others, parts',
   ],
   [
     'updates no longer carry the key',
@@ -78,8 +81,15 @@ test.each([
     'ALTER TABLE things REPLICA IDENTITY NOTHING',
     'ALTER TABLE things REPLICA IDENTITY DEFAULT',
   ],
+  [
+    "a partition's updates no longer carry the key",
+    'WB2124',
+    'ALTER TABLE part REPLICA IDENTITY NOTHING',
+    'ALTER TABLE part REPLICA IDENTITY DEFAULT',
+  ],
 ])('while the stream runs, %s', async (_what, code, edit, mend) => {
-  const hurt = code === 'WB2133' ? ['others', 'things'] : ['things'];
+  const hurt =
+    code === 'WB2133' ? ['others', 'parts', 'things'] : edit.includes(' part ') ? ['parts'] : ['things'];
   const sql = (statement: string) => bridge.source.query(statement.replace('$p', publication));
   await request(bridge, { all: true, prune: true });
   await bridge.start();
