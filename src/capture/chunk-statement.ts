@@ -1,7 +1,7 @@
 // The statements that read chunks: keyset pagination in the order of the key's own index.
 // Guarantees: every row of the range stands in exactly one chunk, whatever the key's types and collations: the order and the
 // comparison are the server's, over the very same columns. Names are quoted; values travel as parameters.
-import { escapeIdentifier } from 'pg';
+import { escapeIdentifier, escapeLiteral } from 'pg';
 import type { TableName } from '../change/table-description.ts';
 
 /** A key's values in the key's order, as PostgreSQL's text. */
@@ -21,6 +21,8 @@ export interface ChunkRange {
   readonly to: KeyValues | null;
   /** SQL condition on the source's columns. */
   readonly where: string | null;
+  /** Only rows whose `column` is not before `from`, a timestamptz as PostgreSQL's text. */
+  readonly since: { readonly column: string; readonly from: string } | null;
 }
 
 export interface Statement {
@@ -37,16 +39,60 @@ export function selectChunk(
   limit: number | null,
 ): Statement {
   const parameters = new Parameters();
+  return { text: chunkText(table, columns, range, after, limit, parameters), values: parameters.values };
+}
+
+/**
+ * The same rows as COPY's text. COPY takes no parameters: keys stand in it as literals, which the server reads as values of the
+ * columns' types, as it does parameters.
+ */
+export function copyChunk(
+  table: ChunkTable,
+  columns: readonly string[],
+  range: Pick<ChunkRange, 'from' | 'to'>,
+  after: KeyValues | null,
+  limit: number,
+): string {
+  const whole = { ...range, where: null, since: null };
+  return `COPY (${chunkText(table, columns, whole, after, limit, new Literals())}) TO STDOUT`;
+}
+
+function chunkText(
+  table: ChunkTable,
+  columns: readonly string[],
+  range: ChunkRange,
+  after: KeyValues | null,
+  limit: number | null,
+  parameters: Parameters,
+): string {
   const key = table.key.map((column) => `t.${escapeIdentifier(column)}`);
-  const conditions = [
-    ...key.map((column) => `${column} IS NOT NULL`),
-    ...rangeConditions(key, range, after, parameters),
-    ...(range.where === null ? [] : [`(${range.where}\n)`]),
-  ];
+  const conditions = rowConditions(key, range, after, parameters);
   const list = columns.map((column) => `t.${escapeIdentifier(column)}`).join(', ');
   const bound = limit === null ? '' : ` LIMIT ${limit}`;
+  return `SELECT ${list} FROM ${fromClause(table)} AS t WHERE ${conditions.join(' AND ')} ORDER BY ${key.join(', ')}${bound}`;
+}
+
+/**
+ * Keys that cut the range into about equal parts, in order: at most `parts - 1`, fewer where the table is small. From a sample of
+ * the table's pages, ordered by the server: any key will do, and no statistics are needed.
+ */
+export function selectBoundaries(
+  table: ChunkTable,
+  range: ChunkRange,
+  percent: number,
+  parts: number,
+): Statement {
+  const parameters = new Parameters();
+  const key = table.key.map((column) => `t.${escapeIdentifier(column)}`);
+  const conditions = rowConditions(key, range, null, parameters);
+  const columns = table.key.map(escapeIdentifier);
+  // Integer division: the place at which the number of the part changes.
+  const part = (place: string) => `(${place}) * least(${parts}, total / ${LEAST_SAMPLED}) / total`;
   return {
-    text: `SELECT ${list} FROM ${fromClause(table)} AS t WHERE ${conditions.join(' AND ')} ORDER BY ${key.join(', ')}${bound}`,
+    text: `SELECT ${columns.join(', ')} FROM (
+  SELECT ${key.join(', ')}, row_number() OVER (ORDER BY ${key.join(', ')}) - 1 AS place, count(*) OVER () AS total
+  FROM ${fromClause(table)} AS t TABLESAMPLE SYSTEM (${percent}) WHERE ${conditions.join(' AND ')}) AS sample
+WHERE place > 0 AND ${part('place')} > ${part('place - 1')} ORDER BY place`,
     values: parameters.values,
   };
 }
@@ -84,6 +130,9 @@ export function selectAbsent(
   };
 }
 
+/** Rows of a sample that a part needs, for its end to be no accident. */
+const LEAST_SAMPLED = 25;
+
 class Parameters {
   readonly values: (string | readonly string[])[];
 
@@ -91,9 +140,36 @@ class Parameters {
     this.values = [...values];
   }
 
-  row(key: KeyValues): string {
-    return `ROW(${key.map((value) => `$${this.values.push(value)}`).join(', ')})`;
+  value(value: string): string {
+    return `$${this.values.push(value)}`;
   }
+
+  row(key: KeyValues): string {
+    return `ROW(${key.map((value) => this.value(value)).join(', ')})`;
+  }
+}
+
+class Literals extends Parameters {
+  override value(value: string): string {
+    return escapeLiteral(value);
+  }
+}
+
+function rowConditions(
+  key: readonly string[],
+  range: ChunkRange,
+  after: KeyValues | null,
+  parameters: Parameters,
+): string[] {
+  const { where, since } = range;
+  return [
+    ...key.map((column) => `${column} IS NOT NULL`),
+    ...rangeConditions(key, range, after, parameters),
+    ...(since === null
+      ? []
+      : [`t.${escapeIdentifier(since.column)} >= ${parameters.value(since.from)}::timestamptz`]),
+    ...(where === null ? [] : [`(${where}\n)`]),
+  ];
 }
 
 /** Row comparison takes the operators of the columns' default B-tree classes, as ORDER BY does. */

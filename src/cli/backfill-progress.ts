@@ -1,6 +1,7 @@
 // A backfill's progress on the screen: a bar a step on a terminal, a JSON line a change elsewhere.
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import type { BackfillStatus } from '../daemon/backfill-control.ts';
+import { standsBehind } from '../warehouse/backfill-step.ts';
 
 /** Nothing more will happen by itself. */
 export function isOver(steps: readonly BackfillStatus[]): boolean {
@@ -12,11 +13,47 @@ export function isOver(steps: readonly BackfillStatus[]): boolean {
       step.state === 'paused' ||
       steps.some(
         (other) =>
-          other.entity === step.entity &&
-          other.range < step.range &&
+          standsBehind(step, other) &&
           (other.state === 'failed' || other.state === 'paused' || other.state === 'cancelled'),
       ),
   );
+}
+
+/** Of a step that was split, what its ranges come to together: the state is that of the one that needs attention most. */
+export function withoutRanges(steps: readonly BackfillStatus[]): BackfillStatus[] {
+  const whole = new Map<string, BackfillStatus>();
+  for (const step of steps) {
+    const name = `${step.id} ${step.entity} ${step.kind}`;
+    const other = whole.get(name);
+    whole.set(name, other === undefined ? step : together(other, step));
+  }
+  return [...whole.values()];
+}
+
+const ATTENTION = ['failed', 'paused', 'cancelled', 'running', 'queued', 'done'];
+
+function together(a: BackfillStatus, b: BackfillStatus): BackfillStatus {
+  const [first, second] = ATTENTION.indexOf(a.state) <= ATTENTION.indexOf(b.state) ? [a, b] : [b, a];
+  // Ranges that wait for their turn behind one that is done: the whole of it runs.
+  const isBetween = first.state === 'queued' && second.state === 'done';
+  const troubled = first.errorCode === null ? second : first;
+  return {
+    ...first,
+    state: isBetween ? 'running' : first.state,
+    chunksDone: a.chunksDone + b.chunksDone,
+    // Of a range that has not begun nothing is known yet.
+    rowsEstimated:
+      a.rowsEstimated === null || b.rowsEstimated === null
+        ? (a.rowsEstimated ?? b.rowsEstimated)
+        : a.rowsEstimated + b.rowsEstimated,
+    rowsRead: a.rowsRead + b.rowsRead,
+    rowsWritten: a.rowsWritten + b.rowsWritten,
+    rowsYielded: a.rowsYielded + b.rowsYielded,
+    rowsPruned: a.rowsPruned + b.rowsPruned,
+    errorCode: troubled.errorCode,
+    error: troubled.error,
+    updatedAt: [a.updatedAt, b.updatedAt].sort()[1] ?? a.updatedAt,
+  };
 }
 
 /** Of the usual entities with their step. */
@@ -48,10 +85,11 @@ export class BackfillProgress {
 
   /** `now`: milliseconds. */
   show(steps: readonly BackfillStatus[], now: number): void {
-    for (const step of steps) {
-      const name = `${step.entity} ${step.kind}`;
-      if (this.#bars === null) this.#line(name, step);
-      else this.#bar(this.#bars, name, step, now);
+    const bars = this.#bars;
+    if (bars === null) {
+      for (const step of steps) this.#line(`${step.entity} ${step.kind} ${step.range}`, step);
+    } else {
+      for (const step of withoutRanges(steps)) this.#bar(bars, `${step.entity} ${step.kind}`, step, now);
     }
   }
 

@@ -5,18 +5,22 @@ import { setTimeout as pause } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { BackfillControl, BackfillRequest, BackfillStatus } from '../daemon/backfill-control.ts';
-import { BackfillProgress, isOver } from './backfill-progress.ts';
+import { BackfillProgress, isOver, withoutRanges } from './backfill-progress.ts';
 import { exitCodes, type GlobalOptions, runCommand, settingsOf } from './context.ts';
 
 const FOLLOW_MS = 500;
 const MOST_CHUNK_ROWS = 100_000;
+const MOST_PARALLEL = 32;
 
 interface StartOptions {
   readonly all: boolean;
   readonly where?: string;
+  readonly since?: string;
+  readonly sinceColumn?: string;
   readonly fromKey?: string;
   readonly toKey?: string;
   readonly chunkRows: number;
+  readonly parallel?: number;
   readonly prune: boolean;
   readonly truncateFirst: boolean;
   readonly detach: boolean;
@@ -30,9 +34,12 @@ export function addBackfill(program: Command): void {
     .argument('[entities...]', 'entities, as the mappings name them')
     .option('--all', 'every entity', false)
     .option('--where <sql>', "only rows for which a condition on the source's columns holds")
+    .option('--since <time>', "only rows changed since, a time or an interval such as '3 days'")
+    .option('--since-column <column>', 'tells when a row was changed; by default updated_at or alike')
     .option('--from-key <key>', 'from this key on; a JSON array where the key has several columns')
     .option('--to-key <key>', 'up to this key, exclusive')
     .option('--chunk-rows <rows>', 'rows that are read at once', chunkRows, 10_000)
+    .option('--parallel <n>', 'key ranges and tables that are worked on at once in a lane', parallel)
     .option('--prune', 'also delete what the source has no more', false)
     .option('--truncate-first', 'empty the target table before', false)
     .option('--detach', 'do not wait for its end', false)
@@ -100,14 +107,23 @@ function chunkRows(text: string): number {
   throw new InvalidArgumentError(`Expected a whole number from 1 to ${MOST_CHUNK_ROWS}.`);
 }
 
+function parallel(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= MOST_PARALLEL) return count;
+  throw new InvalidArgumentError(`Expected a whole number from 1 to ${MOST_PARALLEL}.`);
+}
+
 function requestOf(options: StartOptions): Omit<BackfillRequest, 'entities'> {
   const { all, where, fromKey, toKey, prune, truncateFirst } = options;
   return {
     all,
     where: where ?? null,
+    since: options.since ?? null,
+    sinceColumn: options.sinceColumn ?? null,
     fromKey: fromKey ?? null,
     toKey: toKey ?? null,
     chunkRows: options.chunkRows,
+    parallel: options.parallel ?? null,
     prune,
     truncateFirst,
   };
@@ -152,7 +168,7 @@ function print(steps: readonly BackfillStatus[], json: boolean): number {
     style: { head: [], border: [] },
     wordWrap: true,
   });
-  for (const step of steps) {
+  for (const step of withoutRanges(steps)) {
     table.push([
       step.id.slice(0, 8),
       step.entity,

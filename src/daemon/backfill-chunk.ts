@@ -13,7 +13,8 @@ import { WalbridgeError } from '../fault/fault.ts';
 import { type Backoff, retry } from '../fault/retry.ts';
 import type { LaneFeed } from '../lanes/feed.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
-import { type BackfillStatus, recordTrouble } from '../warehouse/backfill-store.ts';
+import type { BackfillStatus } from '../warehouse/backfill-step.ts';
+import { recordTrouble } from '../warehouse/backfill-store.ts';
 import type { Warehouse } from '../warehouse/session.ts';
 import { type BackfillIntake, type HandedChunk, highMark, lowMark } from './backfill-intake.ts';
 import type { sourceOf } from './connections.ts';
@@ -27,6 +28,8 @@ export interface BackfillContext {
   readonly warehouse: Warehouse;
   readonly backoff: Backoff;
   readonly onTrouble: (fault: WalbridgeError) => void;
+  /** The step was split: there are others beside it now. */
+  readonly onSplit: () => void;
 }
 
 const MOST_SPOILED = 20;

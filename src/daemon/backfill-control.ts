@@ -6,16 +6,12 @@ import { type Lsn, parseLsn } from '../change/position.ts';
 import type { Settings } from '../config/settings.ts';
 import { WalbridgeError } from '../fault/fault.ts';
 import { acceptGap } from '../warehouse/acknowledgement-record.ts';
-import {
-  type BackfillStatus,
-  readBackfills,
-  requestBackfill,
-  steerBackfill,
-  type steering,
-} from '../warehouse/backfill-store.ts';
+import type { BackfillStatus } from '../warehouse/backfill-step.ts';
+import { readBackfills, requestBackfill, steerBackfill, type steering } from '../warehouse/backfill-store.ts';
 import { openWarehouse } from '../warehouse/connection.ts';
 import type { Warehouse } from '../warehouse/session.ts';
-import { type BackfillRequest, planBackfill } from './backfill-request.ts';
+import { type BackfillRequest, chooseEntities, planBackfill } from './backfill-request.ts';
+import { resolveSince } from './backfill-since.ts';
 import { sourceOf, warehouseOf } from './connections.ts';
 import { loadMappings } from './load-mappings.ts';
 
@@ -48,7 +44,9 @@ export class BackfillControl {
    */
   async request(request: BackfillRequest): Promise<string> {
     const { mappings } = await loadMappings(this.#settings);
-    const steps = planBackfill(request, mappings);
+    const chosen = chooseEntities(request, mappings);
+    const since = await resolveSince(request, chosen, sourceOf(this.#settings));
+    const steps = planBackfill(request, chosen, since);
     const id = steps[0]?.id ?? '';
     const confirmed = isWhole(request) ? await this.#confirmed() : null;
     await requestBackfill(this.#warehouse, steps, this.#actor, async (session) => {

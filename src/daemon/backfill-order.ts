@@ -1,51 +1,68 @@
-// Which step of which backfill comes next.
-// Guarantees: an entity's steps one after the other, none behind one that failed or was paused; parents before their children, so
-// that a warehouse with foreign keys takes them; else in the order they were asked for.
+// Which steps of which backfill are worked on now.
+// Guarantees: an entity's kinds of step one after the other, none behind one that failed or was paused; parents before their
+// children, so that a warehouse with foreign keys takes them; else in the order they were asked for, as many at once as asked for.
 import type { TableDescription, TableName } from '../change/table-description.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
-import type { BackfillStatus } from '../warehouse/backfill-store.ts';
+import { type BackfillStatus, standsBehind } from '../warehouse/backfill-step.ts';
 
 const sameTable = (a: TableName, b: TableName) => a.schema === b.schema && a.table === b.table;
 
-/** Entities by their source tables' foreign keys: parents first; a circle is cut where it is entered. */
+/** Entities by their source tables' foreign keys. */
+export interface EntityOrder {
+  /** Parents first; a circle is cut where it is entered. */
+  readonly entities: readonly string[];
+  /** Of each entity those that stand before it and that it refers to. */
+  readonly parents: ReadonlyMap<string, readonly string[]>;
+}
+
 export function parentsFirst(
   mappings: readonly CompiledMapping[],
   tables: readonly TableDescription[],
-): readonly string[] {
+): EntityOrder {
   const ordered = new Set<CompiledMapping>();
   const entered = new Set<CompiledMapping>();
+  const parents = new Map<string, readonly string[]>();
   const enter = (mapping: CompiledMapping) => {
     if (entered.has(mapping)) return;
     entered.add(mapping);
     const table = tables.find((candidate) => sameTable(candidate, mapping.source));
-    for (const { target } of table?.foreignKeys ?? []) {
-      for (const parent of mappings) if (sameTable(parent.source, target)) enter(parent);
-    }
+    const referred = (table?.foreignKeys ?? []).flatMap(({ target }) =>
+      mappings.filter((parent) => sameTable(parent.source, target)),
+    );
+    for (const parent of referred) enter(parent);
+    const before = referred.filter((parent) => ordered.has(parent)).map(({ entity }) => entity);
+    parents.set(mapping.entity, [...new Set(before)]);
     ordered.add(mapping);
   };
   for (const mapping of mappings) enter(mapping);
-  return [...ordered].map(({ entity }) => entity);
+  return { entities: [...ordered].map(({ entity }) => entity), parents };
 }
 
-/** The next step of each lane. `unfinished`: every step that is not done or cancelled, in the order it was asked for. */
+const isActive = ({ state }: BackfillStatus) => state === 'queued' || state === 'running';
+
+/**
+ * The steps to be worked on now: of each lane those of one backfill, as many at once as it may. `unfinished`: every step that is
+ * not done or cancelled, in the order it was asked for.
+ */
 export function nextSteps(
   unfinished: readonly BackfillStatus[],
-  entities: readonly string[],
+  { entities, parents }: EntityOrder,
 ): readonly BackfillStatus[] {
-  const next = new Map<string, BackfillStatus>();
   const rank = ({ entity }: BackfillStatus) => entities.indexOf(entity);
-  for (const step of unfinished) {
-    if (step.state !== 'queued' && step.state !== 'running') continue;
-    const isBehind = unfinished.some(
-      (other) => other.id === step.id && other.entity === step.entity && other.range < step.range,
-    );
-    if (isBehind) continue;
-    const best = next.get(step.lane);
-    const isSooner =
-      best === undefined ||
-      (step.state === 'running' && best.state !== 'running') ||
-      (step.state === best.state && step.id === best.id && rank(step) < rank(best));
-    if (isSooner) next.set(step.lane, step);
-  }
-  return [...next.values()];
+  const open = unfinished.filter(
+    (step) => isActive(step) && !unfinished.some((other) => standsBehind(step, other)),
+  );
+  return [...new Set(open.map(({ lane }) => lane))].flatMap((lane) => {
+    const ofLane = open.filter((step) => step.lane === lane);
+    const leading = ofLane.find(({ state }) => state === 'running') ?? ofLane[0];
+    const waits = (step: BackfillStatus) =>
+      ofLane.some((other) => other.id === step.id && parents.get(step.entity)?.includes(other.entity));
+    return ofLane
+      .filter((step) => step.id === leading?.id && !waits(step))
+      .sort((a, b) => place(a) - place(b) || rank(a) - rank(b) || a.range - b.range)
+      .slice(0, Math.max(1, leading?.options.parallel ?? 1));
+  });
 }
+
+/** What runs goes on. */
+const place = ({ state }: BackfillStatus) => (state === 'running' ? 0 : 1);

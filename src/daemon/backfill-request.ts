@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { WalbridgeError } from '../fault/fault.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import { nearestName } from '../text/nearest-name.ts';
-import type { BackfillKind, BackfillStep } from '../warehouse/backfill-store.ts';
+import type { BackfillKind, BackfillOptions, BackfillStep } from '../warehouse/backfill-step.ts';
 import { keyWayBack, sourceKeyOf } from './backfill-table.ts';
 
 export interface BackfillRequest {
@@ -13,32 +13,44 @@ export interface BackfillRequest {
   readonly all: boolean;
   /** SQL condition on the source table's columns, `t` by name. */
   readonly where: string | null;
+  /** A time, or an interval before now, as PostgreSQL reads it: only rows changed since. */
+  readonly since: string | null;
+  /** The column that tells when a row was changed; null: the one that has a name for it. */
+  readonly sinceColumn: string | null;
   /** A key: one value as it is, several as a JSON array. */
   readonly fromKey: string | null;
   readonly toKey: string | null;
   readonly chunkRows: number;
+  /** Ranges and tables of a lane at once; null: as many as the way of reading suggests. */
+  readonly parallel: number | null;
   readonly prune: boolean;
   readonly truncateFirst: boolean;
 }
 
-/** The steps, entity by entity; all with one id. Throws WB7024. */
-export function planBackfill(request: BackfillRequest, mappings: readonly CompiledMapping[]): BackfillStep[] {
-  const { where, prune, truncateFirst } = request;
-  const isPart = where !== null || request.fromKey !== null || request.toKey !== null;
+/** The mappings of the entities that are asked for. Throws WB7024 for what cannot be done. */
+export function chooseEntities(
+  request: BackfillRequest,
+  mappings: readonly CompiledMapping[],
+): readonly CompiledMapping[] {
+  const { where, since, prune, truncateFirst } = request;
+  const isPart = where !== null || since !== null || request.fromKey !== null || request.toKey !== null;
   if (request.all === request.entities.length > 0) {
     throw refused('Entities and --all were given both, or neither.', 'Name entities, or give --all.');
   }
-  if (prune && where !== null) {
+  if (prune && (where !== null || since !== null)) {
     throw refused(
-      '--prune with --where would delete the rows that the condition leaves out.',
+      `--prune with ${where === null ? '--since' : '--where'} would delete the rows that the condition leaves out.`,
       'Leave one out; --from-key and --to-key go together with --prune.',
     );
   }
   if (truncateFirst && isPart) {
     throw refused(
       '--truncate-first empties the whole table, and only a part of it would come back.',
-      'Leave out --where, --from-key and --to-key, or --truncate-first.',
+      'Leave out --where, --since, --from-key and --to-key, or --truncate-first.',
     );
+  }
+  if (since === null && request.sinceColumn !== null) {
+    throw refused('--since-column was given without --since.', 'Give both, or neither.');
   }
   if (prune && truncateFirst) {
     throw refused('--prune finds nothing in a table that --truncate-first has emptied.', 'Leave one out.');
@@ -50,9 +62,19 @@ export function planBackfill(request: BackfillRequest, mappings: readonly Compil
       'Give a range for one entity at a time.',
     );
   }
+  if (prune) for (const mapping of chosen) checkPrunable(mapping);
+  return chosen;
+}
+
+/** The steps, entity by entity; all with one id. Throws WB7024. */
+export function planBackfill(
+  request: BackfillRequest,
+  chosen: readonly CompiledMapping[],
+  since: ReadonlyMap<string, BackfillOptions['since']>,
+): BackfillStep[] {
+  const { where, chunkRows, prune, parallel, truncateFirst } = request;
   const id = randomUUID();
   return chosen.flatMap((mapping) => {
-    if (prune) checkPrunable(mapping);
     const kinds: BackfillKind[] = [
       ...(truncateFirst ? (['truncate'] as const) : []),
       'backfill',
@@ -64,7 +86,14 @@ export function planBackfill(request: BackfillRequest, mappings: readonly Compil
       range,
       lane: mapping.lane,
       kind,
-      options: { where, chunkRows: request.chunkRows, prune },
+      options: {
+        where,
+        since: since.get(mapping.entity) ?? null,
+        chunkRows,
+        prune,
+        parallel,
+        isRange: false,
+      },
       fromKey: keyOf('--from-key', request.fromKey, mapping),
       toKey: keyOf('--to-key', request.toKey, mapping),
     }));
@@ -113,7 +142,7 @@ function keyOf(option: string, text: string | null, mapping: CompiledMapping): r
   );
 }
 
-function refused(what: string, next: string): WalbridgeError {
+export function refused(what: string, next: string): WalbridgeError {
   return new WalbridgeError({
     code: 'WB7024',
     kind: 'permanent',

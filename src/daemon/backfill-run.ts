@@ -8,12 +8,9 @@ import { WalbridgeError } from '../fault/fault.ts';
 import { retry } from '../fault/retry.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import { readIncompleteKeys, readTargetKeys } from '../warehouse/backfill-keys.ts';
-import {
-  type BackfillStatus,
-  finishBackfill,
-  recordChunk,
-  startBackfill,
-} from '../warehouse/backfill-store.ts';
+import { splitBackfill } from '../warehouse/backfill-split.ts';
+import type { BackfillStatus } from '../warehouse/backfill-step.ts';
+import { finishBackfill, recordChunk, startBackfill } from '../warehouse/backfill-store.ts';
 import { type BackfillContext, ChunkTaker, emptyRelation, type UnderWay } from './backfill-chunk.ts';
 import type { HandedChunk } from './backfill-intake.ts';
 import { chunkTableOf, keyWayBack, readColumnsOf } from './backfill-table.ts';
@@ -25,11 +22,11 @@ const WATERMARK_POLL_MS = 20;
 const INCOMPLETE_ROUNDS = 5;
 
 export class BackfillRun {
-  readonly #step: BackfillStatus;
+  #step: BackfillStatus;
   readonly #context: BackfillContext;
   readonly #signal: AbortSignal;
   readonly #table: ReturnType<typeof chunkTableOf>;
-  readonly #range: ChunkRange;
+  #range: ChunkRange;
   readonly #chunk: ChunkTaker;
   /** Behind it, everything is still to be done. */
   #doneKey: KeyValues | null;
@@ -40,7 +37,7 @@ export class BackfillRun {
     this.#context = context;
     this.#signal = signal;
     this.#table = chunkTableOf(context.mapping, context.described);
-    this.#range = { from: step.fromKey, to: step.toKey, where: step.options.where };
+    this.#range = rangeOf(step);
     this.#doneKey = step.doneKey;
     this.#chunk = new ChunkTaker(step, context, this.#table, signal);
   }
@@ -48,12 +45,28 @@ export class BackfillRun {
   /** Throws permanent faults, and the signal's reason. */
   async run(): Promise<void> {
     try {
-      if (!(await this.#start())) return;
+      if (!(await this.#split()) || !(await this.#start())) return;
       const isComplete = await this.#work();
       if (isComplete) await this.#retry(() => finishBackfill(this.#context.warehouse, this.#step, null));
     } finally {
       await this.#chunk.close();
     }
+  }
+
+  /** Into key ranges, where it is to be worked on at several places at once. False where it was paused or cancelled. */
+  async #split(): Promise<boolean> {
+    const { kind, options } = this.#step;
+    const { parallel } = options;
+    if (kind !== 'backfill' || options.isRange || parallel === null || parallel < 2) return true;
+    const boundaries = await this.#retry(() =>
+      this.#chunk.withReader((reader) => reader.boundaries(this.#table, this.#range, parallel)),
+    );
+    const first = await this.#retry(() => splitBackfill(this.#context.warehouse, this.#step, boundaries));
+    if (first === null) return false;
+    this.#step = first;
+    this.#range = rangeOf(first);
+    this.#context.onSplit();
+    return true;
   }
 
   async #start(): Promise<boolean> {
@@ -97,7 +110,7 @@ export class BackfillRun {
         ({ isLast } = chunk);
         after = chunk.lastKey ?? after;
       }
-      while (underWay.length >= (isLast ? 1 : MOST_UNDER_WAY)) {
+      while (underWay.length >= (isLast ? 1 : this.#mostUnderWay)) {
         const [first] = underWay;
         if (first === undefined || !(await this.#isDurable(first))) {
           again();
@@ -108,6 +121,11 @@ export class BackfillRun {
         if (isLast && underWay.length === 0) return true;
       }
     }
+  }
+
+  /** Live changes wait for what is on the way: with several ranges each has one there while it reads the next. */
+  get #mostUnderWay(): number {
+    return (this.#step.options.parallel ?? 1) > 1 ? 1 : MOST_UNDER_WAY;
   }
 
   async #record(chunk: UnderWay): Promise<boolean> {
@@ -213,6 +231,10 @@ export class BackfillRun {
     const { backoff, onTrouble } = this.#context;
     return retry(work, { backoff, signal: this.#signal, onRetry: onTrouble });
   }
+}
+
+function rangeOf({ fromKey, toKey, options }: BackfillStatus): ChunkRange {
+  return { from: fromKey, to: toKey, where: options.where, since: options.since };
 }
 
 function wayBack(mapping: CompiledMapping) {

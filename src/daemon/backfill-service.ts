@@ -1,4 +1,5 @@
-// Works off the backfills of the control table while the daemon reads the slot: one at a time in each lane.
+// Works off the backfills of the control table while the daemon reads the slot: of each lane those of one request, as many at
+// once as it asks for.
 // Guarantees: a fault of a backfill is its own and never the stream's; what is paused or cancelled stops at its chunk; one that
 // was cut off by the end of a daemon goes on in the next.
 import type { TableDescription } from '../change/table-description.ts';
@@ -6,7 +7,8 @@ import { asWalbridgeError, WalbridgeError } from '../fault/fault.ts';
 import type { Backoff } from '../fault/retry.ts';
 import type { LaneFeed } from '../lanes/feed.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
-import { type BackfillStatus, finishBackfill, readBackfills } from '../warehouse/backfill-store.ts';
+import type { BackfillStatus } from '../warehouse/backfill-step.ts';
+import { finishBackfill, readBackfills } from '../warehouse/backfill-store.ts';
 import type { Warehouse } from '../warehouse/session.ts';
 import type { BackfillIntake } from './backfill-intake.ts';
 import { nextSteps, parentsFirst } from './backfill-order.ts';
@@ -39,17 +41,18 @@ interface Running {
 export async function serveBackfills(options: BackfillServiceOptions, signal: AbortSignal): Promise<void> {
   const { mappings, tables, feeds, warehouse, isStreaming, log } = options;
   const faults = new FaultLog(log);
-  const entities = parentsFirst(mappings, tables);
+  const order = parentsFirst(mappings, tables);
   const running = new Map<string, Running>();
 
   let wake = () => {};
   const start = (step: BackfillStatus) => {
     const stop = new AbortController();
-    const ended = runStep(step, options, faults, AbortSignal.any([signal, stop.signal])).finally(() =>
-      running.delete(step.lane),
+    const context = { ...options, faults, onSplit: () => wake() };
+    const ended = runStep(step, context, AbortSignal.any([signal, stop.signal])).finally(() =>
+      running.delete(nameOf(step)),
     );
     void ended.then(() => wake());
-    running.set(step.lane, { step, stop, ended });
+    running.set(nameOf(step), { step, stop, ended });
   };
 
   while (!signal.aborted) {
@@ -57,9 +60,13 @@ export async function serveBackfills(options: BackfillServiceOptions, signal: Ab
       if (isStreaming()) {
         const active = await readBackfills(warehouse, { states: ['queued', 'running', 'paused', 'failed'] });
         for (const { step, stop } of running.values()) if (!isActive(step, active)) stop.abort();
-        for (const step of nextSteps(active, entities)) {
-          const isOurs = feeds.has(step.lane) || !entities.includes(step.entity);
-          if (isOurs && !running.has(step.lane)) start(step);
+        // What has just been started is marked so a moment later.
+        const marked = active.map((step) =>
+          running.has(nameOf(step)) ? { ...step, state: 'running' as const } : step,
+        );
+        for (const step of nextSteps(marked, order)) {
+          const isOurs = feeds.has(step.lane) || !order.entities.includes(step.entity);
+          if (isOurs && !running.has(nameOf(step))) start(step);
         }
       }
       faults.clear('backfills');
@@ -80,6 +87,8 @@ export async function serveBackfills(options: BackfillServiceOptions, signal: Ab
   await Promise.all([...running.values()].map(({ ended }) => ended));
 }
 
+const nameOf = ({ id, entity, range }: BackfillStatus) => `${id}/${entity}/${range}`;
+
 function isActive({ id, entity, range }: BackfillStatus, active: readonly BackfillStatus[]): boolean {
   const found = active.find((step) => step.id === id && step.entity === entity && step.range === range);
   return found?.state === 'queued' || found?.state === 'running';
@@ -87,12 +96,11 @@ function isActive({ id, entity, range }: BackfillStatus, active: readonly Backfi
 
 async function runStep(
   step: BackfillStatus,
-  options: BackfillServiceOptions,
-  faults: FaultLog,
+  options: BackfillServiceOptions & { readonly faults: FaultLog; readonly onSplit: () => void },
   signal: AbortSignal,
 ): Promise<void> {
-  const { mappings, tables, feeds, warehouse, log } = options;
-  const about = { backfill: step.id, entity: step.entity, kind: step.kind };
+  const { mappings, tables, feeds, warehouse, log, faults } = options;
+  const about = { backfill: step.id, entity: step.entity, kind: step.kind, range: step.range };
   try {
     const mapping = mappings.find(({ entity }) => entity === step.entity);
     const feed = mapping === undefined ? undefined : feeds.get(mapping.lane);

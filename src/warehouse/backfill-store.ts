@@ -3,53 +3,16 @@
 // goes on behind only ever covers rows that are in the warehouse.
 import type { Lsn } from '../change/position.ts';
 import { recordAudit } from './audit.ts';
+import {
+  type BackfillKind,
+  type BackfillOptions,
+  type BackfillState,
+  type BackfillStatus,
+  type BackfillStep,
+  noOptions,
+} from './backfill-step.ts';
 import { controlTable } from './control-tables.ts';
 import type { SqlParameters, SqlSession, Warehouse } from './session.ts';
-
-/** truncate: empty the target; backfill: write the source's rows; prune: delete what the source has no more. In this order. */
-export type BackfillKind = 'truncate' | 'backfill' | 'prune';
-export type BackfillState = 'queued' | 'running' | 'paused' | 'done' | 'cancelled' | 'failed';
-
-export interface BackfillOptions {
-  readonly where: string | null;
-  readonly chunkRows: number;
-  /** Rows that the mapping's filter leaves out are deleted. */
-  readonly prune: boolean;
-}
-
-/** What to do; one row of the control table. */
-export interface BackfillStep {
-  readonly id: string;
-  readonly entity: string;
-  /** The step's place among the entity's. */
-  readonly range: number;
-  readonly lane: string;
-  readonly kind: BackfillKind;
-  readonly options: BackfillOptions;
-  /** Keys as PostgreSQL's text, by the columns of the mapping's source key. */
-  readonly fromKey: readonly string[] | null;
-  readonly toKey: readonly string[] | null;
-}
-
-export interface BackfillStatus extends BackfillStep {
-  readonly state: BackfillState;
-  /** Of a prune: the target's key, as text. */
-  readonly doneKey: readonly string[] | null;
-  readonly chunksDone: number;
-  readonly rowsEstimated: number | null;
-  readonly rowsRead: number;
-  readonly rowsWritten: number;
-  readonly rowsYielded: number;
-  readonly rowsPruned: number;
-  readonly errorCode: string | null;
-  readonly error: string | null;
-  readonly requestedBy: string;
-  /** ISO 8601. */
-  readonly createdAt: string;
-  readonly startedAt: string | null;
-  readonly updatedAt: string;
-  readonly finishedAt: string | null;
-}
 
 export interface ChunkProgress {
   readonly doneKey: readonly string[] | null;
@@ -61,19 +24,19 @@ export interface ChunkProgress {
   readonly rowsPruned: number;
 }
 
-const table = controlTable('backfill');
-const IDENTITY = 'backfill_id = @id AND entity = @entity AND range_no = @range';
-const NOW = 'SYSDATETIMEOFFSET()';
+export const table = controlTable('backfill');
+export const IDENTITY = 'backfill_id = @id AND entity = @entity AND range_no = @range';
+export const NOW = 'SYSDATETIMEOFFSET()';
 /** ISO 8601 in UTC. */
 const time = (column: string) =>
   `REPLACE(CONVERT(varchar(23), SWITCHOFFSET(${column}, '+00:00'), 121), ' ', 'T') + 'Z'`;
 
-const nvarchar = (value: string | null) => ({ type: 'nvarchar', value }) as const;
+export const nvarchar = (value: string | null) => ({ type: 'nvarchar', value }) as const;
 const varchar = (value: string | null) => ({ type: 'varchar', value }) as const;
 const bigint = (value: bigint | number | null) => ({ type: 'bigint', value }) as const;
-const keyJson = (key: readonly string[] | null) => nvarchar(key === null ? null : JSON.stringify(key));
+export const keyJson = (key: readonly string[] | null) => nvarchar(key === null ? null : JSON.stringify(key));
 
-function identity({ id, entity, range }: BackfillStep): SqlParameters {
+export function identity({ id, entity, range }: BackfillStep): SqlParameters {
   return { id: varchar(id), entity: nvarchar(entity), range: { type: 'int', value: range } };
 }
 
@@ -220,7 +183,7 @@ export function steerBackfill(
 
 const LONGEST_ERROR = 2000;
 
-async function changed(session: SqlSession, sql: string, parameters: SqlParameters): Promise<boolean> {
+export async function changed(session: SqlSession, sql: string, parameters: SqlParameters): Promise<boolean> {
   return (await affected(session, sql, parameters)) > 0;
 }
 
@@ -285,7 +248,7 @@ function statusOf(row: BackfillRow): BackfillStatus {
     lane: row.lane,
     kind: row.kind,
     state: row.state,
-    options: JSON.parse(row.options_json) as BackfillOptions,
+    options: { ...noOptions, ...(JSON.parse(row.options_json) as Partial<BackfillOptions>) },
     fromKey: key(row.from_key_json),
     toKey: key(row.to_key_json),
     doneKey: key(row.done_key_json),

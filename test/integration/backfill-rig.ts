@@ -32,9 +32,12 @@ const nothing: BackfillRequest = {
   entities: [],
   all: false,
   where: null,
+  since: null,
+  sinceColumn: null,
   fromKey: null,
   toKey: null,
   chunkRows: 100,
+  parallel: null,
   prune: false,
   truncateFirst: false,
 };

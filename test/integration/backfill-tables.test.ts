@@ -7,7 +7,7 @@ import { Bridge } from './types-bridge.ts';
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
-const tables = ['sparse', 'pair', 'ids', 'words', 'parts', 'wide', 'filtered'] as const;
+const tables = ['sparse', 'pair', 'ids', 'words', 'parts', 'wide', 'filtered', 'dated'] as const;
 const ddl = `
   CREATE TABLE sparse (id bigint PRIMARY KEY, v text);
   CREATE TABLE pair (a int, b varchar(20) COLLATE "en-x-icu", v numeric(10,2), PRIMARY KEY (a, b));
@@ -18,7 +18,8 @@ const ddl = `
   CREATE TABLE parts_rest PARTITION OF parts DEFAULT;
   CREATE TABLE wide (id int PRIMARY KEY, n int, body text);
   ALTER TABLE wide ALTER body SET STORAGE EXTERNAL;
-  CREATE TABLE filtered (id int PRIMARY KEY, kind varchar(10) NOT NULL);`;
+  CREATE TABLE filtered (id int PRIMARY KEY, kind varchar(10) NOT NULL);
+  CREATE TABLE dated (id int PRIMARY KEY, born date, updated_at timestamp);`;
 
 const pairs = [
   { source: 'sparse', target: 'crm.sparse', key: ['id'] },
@@ -27,6 +28,7 @@ const pairs = [
   { source: 'words', target: 'crm.words', key: ['w'] },
   { source: 'parts', target: 'crm.parts', key: ['region', 'id'] },
   { source: 'wide', target: 'crm.wide', key: ['id'] },
+  { source: 'dated', target: 'crm.dated', key: ['id'] },
   { source: 'filtered', target: 'crm.filtered', key: ['id'], expected: "kind = 'kept'" },
 ];
 const pairOf = (table: (typeof tables)[number]) => pairs.filter(({ source }) => source === table);
@@ -47,6 +49,7 @@ beforeAll(async () => {
     INSERT INTO words SELECT (ARRAY['k','K','ö','o','-'])[1 + i % 5] || to_hex(i * 7919), i FROM generate_series(1, 400) i;
     INSERT INTO parts SELECT i, (ARRAY['north','south','east'])[1 + i % 3], 'p' || i FROM generate_series(1, 600) i;
     INSERT INTO wide SELECT i, i, repeat(md5(i::text), 300) FROM generate_series(1, 300) i;
+    INSERT INTO dated SELECT i, '2020-01-01'::date + i, CASE WHEN i <> 7 THEN now() AT TIME ZONE 'UTC' - interval '3 hours' * (i + 3) END FROM generate_series(1, 60) i;
     INSERT INTO filtered SELECT i, CASE WHEN i % 3 = 0 THEN 'kept' ELSE 'left' END FROM generate_series(1, 90) i`);
   await bridge.source.query('SELECT pg_replication_slot_advance($1, pg_current_wal_insert_lsn())', [
     bridge.settings.source.slot,
@@ -60,8 +63,95 @@ test('keys of every kind, in chunks of three', async () => {
   const found = await done(bridge, await request(bridge, { all: true, chunkRows: 37 }));
   await expectEqual(bridge, pairs);
   const rows = Object.fromEntries(found.map((step) => [step.entity, step.rowsRead]));
-  expect(rows).toEqual({ sparse: 700, pair: 500, ids: 500, words: 420, parts: 600, wide: 300, filtered: 90 });
+  expect(rows).toEqual({
+    sparse: 700,
+    pair: 500,
+    ids: 500,
+    words: 420,
+    parts: 600,
+    wide: 300,
+    filtered: 90,
+    dated: 60,
+  });
   expect(await openQuarantine(bridge)).toEqual([]);
+});
+
+test('the same in several ranges of a table at once, whatever its key', async () => {
+  await bridge.rows(tables.map((table) => `DELETE FROM crm.${table}`).join('; '));
+  const id = await request(bridge, { all: true, chunkRows: 37, parallel: 3 });
+  const found = await done(bridge, id);
+  await expectEqual(bridge, pairs);
+  const of = (entity: string) => found.filter((step) => step.entity === entity);
+  for (const [entity, rows, ranges] of [
+    ['sparse', 700, 3],
+    ['pair', 500, 3],
+    ['ids', 500, 3],
+    ['words', 420, 3],
+    ['parts', 600, 3],
+    ['wide', 300, 3],
+    ['filtered', 90, 3],
+  ] as const) {
+    const read = of(entity).map(({ rowsRead }) => rowsRead);
+    // About a third each: none of them is read twice, none is left out.
+    expect([entity, read.length, read.reduce((sum, count) => sum + count, 0)]).toEqual([
+      entity,
+      ranges,
+      rows,
+    ]);
+    for (const count of read) expect(count).toBeCloseTo(rows / ranges, -1);
+  }
+  expect(await openQuarantine(bridge)).toEqual([]);
+});
+
+test('ranges of a table without statistics and of an emptied one; a range asked for is split within', async () => {
+  await bridge.rows('DELETE FROM crm.sparse');
+  const id = await request(bridge, {
+    entities: ['sparse'],
+    fromKey: '0',
+    toKey: '200000000000000',
+    parallel: 4,
+  });
+  const found = await done(bridge, id);
+  expect(found.map(({ fromKey }) => fromKey?.[0]).slice(0, 1)).toEqual(['0']);
+  expect(found).toHaveLength(4);
+  expect(found.at(-1)?.toKey).toEqual(['200000000000000']);
+  const { rows } = await bridge.source.query(
+    'SELECT count(*)::int AS n FROM sparse WHERE id >= 0 AND id < 200000000000000',
+  );
+  expect(await bridge.rows('SELECT COUNT(*) AS n FROM crm.sparse')).toEqual(rows);
+  await bridge.source.query('CREATE TEMP TABLE kept AS TABLE filtered; DELETE FROM filtered');
+  await caughtUp(bridge);
+  expect(await done(bridge, await request(bridge, { entities: ['filtered'], parallel: 4 }))).toHaveLength(1);
+  await bridge.source.query('INSERT INTO filtered TABLE kept');
+  await caughtUp(bridge);
+  await done(bridge, await request(bridge, { entities: ['sparse'] }));
+  await expectEqual(bridge, pairs);
+});
+
+test('--since takes the rows that were changed since, by the column that has a name for it', async () => {
+  await bridge.rows('DELETE FROM crm.dated');
+  const [step] = await done(bridge, await request(bridge, { entities: ['dated'], since: '3 days' }));
+  expect(step).toMatchObject({ rowsRead: 19, options: { since: { column: 'updated_at' } } });
+  await done(
+    bridge,
+    await request(bridge, { entities: ['dated'], since: '2020-01-15', sinceColumn: 'born' }),
+  );
+  const { rows } = await bridge.source.query(
+    "SELECT count(*)::int AS n FROM dated WHERE updated_at >= now() - interval '3 days' OR born >= '2020-01-15'",
+  );
+  expect(await bridge.rows('SELECT COUNT(*) AS n FROM crm.dated')).toEqual(rows);
+  await done(bridge, await request(bridge, { entities: ['dated'] }));
+  await expectEqual(bridge, pairOf('dated'));
+  const refusal = (wanted: Parameters<typeof request>[1]) =>
+    request(bridge, { entities: ['dated'], ...wanted }).then(
+      () => 'not refused',
+      (error: unknown) => String(error),
+    );
+  expect(await refusal({ since: 'last week' })).toContain('neither a time nor an interval');
+  expect(await refusal({ since: '3' })).toContain('neither a time nor an interval');
+  expect(await refusal({ since: '3 days', sinceColumn: 'update_at' })).toContain('nearest: updated_at');
+  expect(await refusal({ since: '3 days', entities: ['sparse'] })).toContain('none is called updated_at');
+  expect(await refusal({ since: '3 days', prune: true })).toContain('--prune with --since');
 });
 
 test('prune deletes what the source has no more, within the range only', async () => {

@@ -1,0 +1,46 @@
+// Splits a step of a backfill into key ranges, each a row of the control table with a progress of its own.
+// Guarantees: all or nothing; every key of the step lies in exactly one of the ranges.
+import type { BackfillStatus } from './backfill-step.ts';
+import { changed, IDENTITY, identity, keyJson, NOW, nvarchar, table } from './backfill-store.ts';
+import type { Warehouse } from './session.ts';
+
+/**
+ * The step keeps what is before the first of the given keys, the others begin at one each and are steps of their own.
+ * Returns the step as it is then; null where it was paused or cancelled meanwhile.
+ */
+export async function splitBackfill(
+  warehouse: Warehouse,
+  step: BackfillStatus,
+  boundaries: readonly (readonly string[])[],
+): Promise<BackfillStatus | null> {
+  const options = { ...step.options, isRange: true };
+  const optionsJson = nvarchar(JSON.stringify(options));
+  return warehouse.transaction(async (session) => {
+    const toKey = boundaries[0] ?? step.toKey;
+    const isOurs = await changed(
+      session,
+      `UPDATE ${table} SET to_key_json = @to, options_json = @options, updated_at = ${NOW} WHERE ${IDENTITY} AND state IN ('queued', 'running')`,
+      { ...identity(step), to: keyJson(toKey), options: optionsJson },
+    );
+    if (!isOurs) return null;
+    const { rows } = await session.query<{ last: number }>(
+      `SELECT MAX(range_no) AS last FROM ${table} WHERE backfill_id = @id AND entity = @entity`,
+      identity(step),
+    );
+    const last = rows[0]?.last ?? step.range;
+    for (const [index, from] of boundaries.entries()) {
+      await session.query(
+        `INSERT INTO ${table} (backfill_id, entity, range_no, lane, kind, state, options_json, from_key_json, to_key_json, chunks_done, rows_read, rows_written, rows_yielded, rows_pruned, requested_by, created_at, updated_at)
+SELECT backfill_id, entity, @next, lane, kind, 'queued', @options, @from, @to, 0, 0, 0, 0, 0, requested_by, created_at, ${NOW} FROM ${table} WHERE ${IDENTITY}`,
+        {
+          ...identity(step),
+          next: { type: 'int', value: last + 1 + index },
+          options: optionsJson,
+          from: keyJson(from),
+          to: keyJson(boundaries[index + 1] ?? step.toKey),
+        },
+      );
+    }
+    return { ...step, toKey, options };
+  });
+}
