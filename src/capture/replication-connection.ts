@@ -3,7 +3,7 @@
 // https://www.postgresql.org/docs/current/protocol-replication.html
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import { Client, type ClientConfig, escapeLiteral } from 'pg';
+import { Client, type ClientConfig, escapeIdentifier, escapeLiteral } from 'pg';
 import type { PgoutputPlugin } from 'pg-logical-replication';
 import type { Flow } from './message-pump.ts';
 import { type SlotFacts, slotFactsExpression } from './slot-facts.ts';
@@ -119,6 +119,32 @@ export class ReplicationConnection implements Flow {
   }
 
   /**
+   * Makes a temporary slot and exports its snapshot, which is good until the next command or the end of the connection. Fails
+   * after `withinMs`: the server waits for the transactions that write.
+   */
+  async exportSnapshot(
+    slot: string,
+    withinMs: number,
+  ): Promise<{
+    readonly consistentPoint: string;
+    readonly snapshot: string;
+    readonly takenAtMicros: bigint;
+  }> {
+    // The export leaves the session within a transaction, idle for as long as others read.
+    const [clock] = await this.#query(`SELECT
+      (SELECT count(pg_catalog.set_config(name, '0', false)) FROM pg_catalog.pg_settings
+        WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')) AS settings,
+      (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint::text AS micros`);
+    const command = `CREATE_REPLICATION_SLOT ${escapeIdentifier(slot)} TEMPORARY LOGICAL pgoutput EXPORT_SNAPSHOT`;
+    const [made] = await this.#query(command, withinMs);
+    return {
+      consistentPoint: String(made?.consistent_point),
+      snapshot: String(made?.snapshot_name),
+      takenAtMicros: BigInt(String(clock?.micros)),
+    };
+  }
+
+  /**
    * Starts at the slot's confirmed position. Resolves when the server ends the stream, rejects when it or the connection fails.
    * `onMessage` gets each CopyData message: slices of a buffer that is reused when more is read.
    */
@@ -171,8 +197,8 @@ export class ReplicationConnection implements Flow {
   }
 
   /** Simple protocol only: a replication connection knows no other. */
-  async #query(text: string): Promise<Record<string, unknown>[]> {
-    const query = { text, query_timeout: QUERY_TIMEOUT_MS };
+  async #query(text: string, timeoutMs = QUERY_TIMEOUT_MS): Promise<Record<string, unknown>[]> {
+    const query = { text, query_timeout: timeoutMs };
     return (await this.#client.query(query)).rows;
   }
 }

@@ -116,9 +116,12 @@ export class TableSession {
   }
 
   /** Read only, so that no condition can write. */
-  async readOnly<T>(work: () => Promise<T>): Promise<T> {
+  async readOnly<T>(
+    work: () => Promise<T>,
+    isolation: 'READ COMMITTED' | 'REPEATABLE READ' = 'READ COMMITTED',
+  ): Promise<T> {
     try {
-      await this.client.query('BEGIN TRANSACTION READ ONLY');
+      await this.client.query(`BEGIN TRANSACTION ISOLATION LEVEL ${isolation} READ ONLY`);
       const result = await work();
       await this.client.query('COMMIT');
       return result;

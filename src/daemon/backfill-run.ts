@@ -61,8 +61,9 @@ export class BackfillRun {
     const boundaries = await this.#retry(() =>
       this.#chunk.withReader((reader) => reader.boundaries(this.#table, this.#range, parallel)),
     );
-    const first = await this.#retry(() => splitBackfill(this.#context.warehouse, this.#step, boundaries));
-    if (first === null) return false;
+    const ranges = await this.#retry(() => splitBackfill(this.#context.warehouse, this.#step, boundaries));
+    const first = ranges?.[0];
+    if (first === undefined) return false;
     this.#step = first;
     this.#range = rangeOf(first);
     this.#context.onSplit();

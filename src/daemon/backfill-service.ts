@@ -14,6 +14,7 @@ import type { BackfillIntake } from './backfill-intake.ts';
 import { nextSteps, parentsFirst } from './backfill-order.ts';
 import { BackfillRun } from './backfill-run.ts';
 import type { sourceOf } from './connections.ts';
+import type { FirstLoad } from './first-load.ts';
 import { FaultLog, type Logger } from './log.ts';
 
 export interface BackfillServiceOptions {
@@ -26,6 +27,8 @@ export interface BackfillServiceOptions {
   readonly backoff: Backoff;
   /** Another process reads the slot otherwise, and backfills are its work. */
   readonly isStreaming: () => boolean;
+  readonly firstLoad: FirstLoad;
+  readonly restartStream: () => void;
   readonly log: Logger;
 }
 
@@ -60,11 +63,14 @@ export async function serveBackfills(options: BackfillServiceOptions, signal: Ab
       if (isStreaming()) {
         const active = await readBackfills(warehouse, { states: ['queued', 'running', 'paused', 'failed'] });
         for (const { step, stop } of running.values()) if (!isActive(step, active)) stop.abort();
+        // Nothing has been streamed yet: the load is taken up when the stream begins.
+        const isFirstLoad = running.size === 0 && options.firstLoad.isDue(active);
+        if (isFirstLoad) options.restartStream();
         // What has just been started is marked so a moment later.
         const marked = active.map((step) =>
           running.has(nameOf(step)) ? { ...step, state: 'running' as const } : step,
         );
-        for (const step of nextSteps(marked, order)) {
+        for (const step of isFirstLoad ? [] : nextSteps(marked, order)) {
           const isOurs = feeds.has(step.lane) || !order.entities.includes(step.entity);
           if (isOurs && !running.has(nameOf(step))) start(step);
         }

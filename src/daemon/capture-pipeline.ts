@@ -24,6 +24,8 @@ export interface PipelineOptions {
   /** Reads the lanes' watermarks, however long the warehouse takes to answer. */
   readonly readWatermarks: () => Promise<readonly Watermark[]>;
   readonly acknowledge: (lsn: Lsn) => void;
+  /** Runs before the stream begins; where it loaded the lanes, they have everything that commits at or before the position. */
+  readonly firstLoad: () => Promise<Position | null>;
   /** Chunks of backfills that are under way. */
   readonly backfills: BackfillIntake;
   /** The source's table differs from what the mapping reads. */
@@ -109,6 +111,13 @@ export class CapturePipeline implements ChangeConsumer {
       lane.start = watermarks.get(lane.feed.lane) ?? ORIGIN;
       await lane.feed.restart(lane.start);
     }
+    const loaded = await this.#options.firstLoad();
+    if (loaded !== null) for (const lane of this.#lanes) lane.start = loaded;
+  }
+
+  /** The stream waits for the lanes. */
+  get isResuming(): boolean {
+    return this.#resuming !== null;
   }
 
   relation(relation: Relation, previous: Relation | null): void {

@@ -20,6 +20,7 @@ import { serveBackfills } from './backfill-service.ts';
 import { CaptureAudit } from './capture-audit.ts';
 import { CapturePipeline } from './capture-pipeline.ts';
 import { openQueueBackend, openWarehouseWhenReady, sourceOf, streamName } from './connections.ts';
+import { FirstLoad } from './first-load.ts';
 import { wantedSource } from './inspection.ts';
 import type { LoadedMappings } from './load-mappings.ts';
 import { FaultLog, type Logger } from './log.ts';
@@ -123,11 +124,27 @@ export async function runCapture(
       );
 
     const backfills = new BackfillIntake();
+    const firstLoad = new FirstLoad(
+      {
+        mappings: loaded.mappings,
+        tables,
+        feeds,
+        source: sourceOf(settings),
+        slot: settings.source.slot,
+        warehouse,
+        backoff: settings.retry,
+        restartStream: () => tail.requestRestart(),
+        faults,
+        log,
+      },
+      ended,
+    );
     const pipeline = new CapturePipeline({
       mappings: loaded.mappings,
       tables,
       feeds,
       readWatermarks: watermarksWhenReady,
+      firstLoad: () => firstLoad.run(),
       acknowledge: (lsn) => gate.acknowledge(lsn),
       backfills,
       onNotice: (entity, notice) => log.warn({ entity }, notice),
@@ -159,7 +176,9 @@ export async function runCapture(
         source: sourceOf(settings),
         warehouse,
         backoff: settings.retry,
-        isStreaming: () => tail.state === 'streaming',
+        isStreaming: () => tail.state === 'streaming' && !pipeline.isResuming,
+        firstLoad,
+        restartStream: () => tail.requestRestart(),
         log,
       },
       ended,

@@ -112,10 +112,20 @@ export class LaneFeed {
     return this.#assembly.countEvent();
   }
 
+  /** The chain is broken: nothing is sent until the restart. */
+  get isAbandoned(): boolean {
+    return this.#abandoned;
+  }
+
   /** Sends the transaction in hand up to here; what came before it goes first, in a batch of its own. */
-  async part(position: Position, commitTimeMicros: bigint): Promise<void> {
-    this.#flush();
+  part(position: Position, commitTimeMicros: bigint): Promise<void> {
     this.#events.parted(this.lane, position);
+    return this.cut(position, commitTimeMicros);
+  }
+
+  /** As `part`, of what was never one transaction. What is appended from here on is of the next batch. */
+  async cut(position: Position, commitTimeMicros: bigint): Promise<void> {
+    this.#flush();
     this.#send(this.#assembly.cutPart(position, commitTimeMicros));
     await this.room();
   }

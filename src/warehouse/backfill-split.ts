@@ -6,13 +6,13 @@ import type { Warehouse } from './session.ts';
 
 /**
  * The step keeps what is before the first of the given keys, the others begin at one each and are steps of their own.
- * Returns the step as it is then; null where it was paused or cancelled meanwhile.
+ * Returns them in order; null where it was paused or cancelled meanwhile.
  */
 export async function splitBackfill(
   warehouse: Warehouse,
   step: BackfillStatus,
   boundaries: readonly (readonly string[])[],
-): Promise<BackfillStatus | null> {
+): Promise<readonly BackfillStatus[] | null> {
   const options = { ...step.options, isRange: true };
   const optionsJson = nvarchar(JSON.stringify(options));
   return warehouse.transaction(async (session) => {
@@ -28,19 +28,22 @@ export async function splitBackfill(
       identity(step),
     );
     const last = rows[0]?.last ?? step.range;
-    for (const [index, from] of boundaries.entries()) {
+    const ranges: BackfillStatus[] = [{ ...step, toKey, options }];
+    for (const [index, fromKey] of boundaries.entries()) {
+      const range = { range: last + 1 + index, fromKey, toKey: boundaries[index + 1] ?? step.toKey };
+      ranges.push({ ...step, ...range, options, state: 'queued', doneKey: null });
       await session.query(
         `INSERT INTO ${table} (backfill_id, entity, range_no, lane, kind, state, options_json, from_key_json, to_key_json, chunks_done, rows_read, rows_written, rows_yielded, rows_pruned, requested_by, created_at, updated_at)
 SELECT backfill_id, entity, @next, lane, kind, 'queued', @options, @from, @to, 0, 0, 0, 0, 0, requested_by, created_at, ${NOW} FROM ${table} WHERE ${IDENTITY}`,
         {
           ...identity(step),
-          next: { type: 'int', value: last + 1 + index },
+          next: { type: 'int', value: range.range },
           options: optionsJson,
-          from: keyJson(from),
-          to: keyJson(boundaries[index + 1] ?? step.toKey),
+          from: keyJson(fromKey),
+          to: keyJson(range.toKey),
         },
       );
     }
-    return { ...step, toKey, options };
+    return ranges;
   });
 }

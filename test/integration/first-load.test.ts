@@ -1,0 +1,210 @@
+// The first load of an empty warehouse from one snapshot: under traffic, over keys and values of every kind, and broken in its midst.
+import { afterEach, expect, test, vi } from 'vitest';
+import { withClient } from '../../sandbox/crm/crm.ts';
+import { seedCrm } from '../../sandbox/crm/seed.ts';
+import { startTraffic } from '../../sandbox/crm/traffic.ts';
+import type { BackfillStatus } from '../../src/daemon/backfill-control.ts';
+import {
+  caughtUp,
+  crmPairs,
+  done,
+  expectEqual,
+  openCrmBridge,
+  openQuarantine,
+  request,
+  steps,
+  withControl,
+} from './backfill-rig.ts';
+import { until } from './capture-recorder.ts';
+import { Bridge } from './types-bridge.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+let bridge: Bridge;
+afterEach(() => bridge.close());
+
+/** What was there is from before the slot, as far as the bridge is concerned. */
+async function moveSlot(): Promise<void> {
+  await bridge.source.query('SELECT pg_replication_slot_advance($1, pg_current_wal_insert_lsn())', [
+    bridge.settings.source.slot,
+  ]);
+}
+
+/** Ranges whose last rows came by the snapshot, and those that ended in chunks: a chunk has two watermarks. */
+async function waysOf(id: string): Promise<{ snapshot: number; chunks: number }> {
+  const rows = await bridge.rows<{ way: string }>(
+    `SELECT CASE WHEN low_lsn = high_lsn THEN 'snapshot' ELSE 'chunks' END AS way FROM walbridge.backfill WHERE backfill_id = '${id}' AND chunks_done > 0`,
+  );
+  const chunks = rows.filter(({ way }) => way === 'chunks').length;
+  return { snapshot: rows.length - chunks, chunks };
+}
+
+const snapshotTaken = () =>
+  until('the snapshot', async () => {
+    const { rows } = await bridge.source.query<{ pid: number }>(
+      "SELECT active_pid AS pid FROM pg_replication_slots WHERE temporary AND slot_name LIKE 'walbridge_load_%' AND database = current_database()",
+    );
+    return rows[0]?.pid ?? null;
+  });
+
+const sum = (found: readonly BackfillStatus[], of: (step: BackfillStatus) => number) =>
+  found.reduce((total, step) => total + of(step), 0);
+
+test('a filled CRM arrives whole while it is written to, from the snapshot alone', async () => {
+  bridge = await openCrmBridge({ maxTransactionRows: 150, maxBatchRows: 100 });
+  const { url } = bridge.settings.source;
+  await withClient(url, (client) => seedCrm(client));
+  await moveSlot();
+  const traffic = await startTraffic(url, { ratePerSecond: 200, truncate: true, hotShare: 0.5 });
+  const id = await request(bridge, { all: true, prune: true, chunkRows: 200 });
+  await bridge.start();
+  const found = await done(bridge, id);
+  const { changes } = await traffic.stop();
+  await caughtUp(bridge);
+  expect(changes).toBeGreaterThan(100);
+  await expectEqual(bridge, crmPairs);
+  expect(await openQuarantine(bridge)).toEqual([]);
+  const loads = found.filter(({ kind }) => kind === 'backfill');
+  expect(loads.length).toBeGreaterThan(crmPairs.length);
+  expect(loads.every(({ options }) => options.isRange)).toBe(true);
+  expect(sum(loads, ({ rowsRead }) => rowsRead)).toBeGreaterThan(500);
+  expect(await waysOf(id)).toMatchObject({
+    snapshot: loads.filter(({ chunksDone }) => chunksDone > 0).length,
+  });
+  // The slot and the snapshot are gone with the load.
+  const { rowCount } = await bridge.source.query(
+    'SELECT FROM pg_replication_slots WHERE temporary AND database = current_database()',
+  );
+  expect(rowCount).toBe(0);
+});
+
+test('daemons that end in its midst: what is there stays, the rest comes in chunks', async () => {
+  bridge = await openCrmBridge({ maxTransactionRows: 40, maxBatchRows: 40, maxQueuedBytes: 20_000 });
+  const { url } = bridge.settings.source;
+  const rows = { accounts: 80, contacts: 500, leads: 300, opportunities: 200, activities: 500 };
+  await withClient(url, (client) => seedCrm(client, rows));
+  await moveSlot();
+  const traffic = await startTraffic(url, { ratePerSecond: 40, seed: 3 });
+  const id = await request(bridge, { all: true, chunkRows: 30, parallel: 3 });
+  const read = async () => sum(await steps(bridge, id), ({ rowsRead }) => rowsRead);
+  let seen = -1;
+  for (let restarts = 0; restarts < 3; restarts += 1) {
+    await bridge.start();
+    await until('more rows', async () => (await read()) > seen + 100, 60_000);
+    await bridge.stop();
+    seen = await read();
+  }
+  await bridge.start();
+  await done(bridge, id);
+  await traffic.stop();
+  await caughtUp(bridge);
+  await expectEqual(bridge, crmPairs);
+  expect(await openQuarantine(bridge)).toEqual([]);
+  const ways = await waysOf(id);
+  expect(ways.snapshot).toBeGreaterThan(0);
+  expect(ways.chunks).toBeGreaterThan(0);
+});
+
+const oddities = ['odd', 'pair', 'ids', 'parts', 'cut', 'renewed'] as const;
+const oddPairs = [
+  { source: 'odd', target: 'crm.odd', key: ['w'] },
+  { source: 'pair', target: 'crm.pair', key: ['a', 'b'] },
+  { source: 'ids', target: 'crm.ids', key: ['id'] },
+  { source: 'parts', target: 'crm.parts', key: ['region', 'id'] },
+  { source: 'cut', target: 'crm.cut', key: ['id'] },
+  { source: 'renewed', target: 'crm.renewed', key: ['id'] },
+];
+
+async function openOddities(): Promise<void> {
+  bridge = await Bridge.open({
+    ddl: `
+      CREATE TABLE odd (w varchar(40) COLLATE "en-x-icu" PRIMARY KEY, t text, b bytea, j jsonb, f float8, a text[]);
+      CREATE TABLE pair (a int, b varchar(20) COLLATE "en-x-icu", v numeric(10,2), PRIMARY KEY (a, b));
+      CREATE TABLE ids (id uuid PRIMARY KEY, at timestamptz);
+      CREATE TABLE parts (id int, region varchar(10), v text, PRIMARY KEY (region, id)) PARTITION BY LIST (region);
+      CREATE TABLE parts_north PARTITION OF parts FOR VALUES IN ('north');
+      CREATE TABLE parts_rest PARTITION OF parts DEFAULT;
+      CREATE TABLE cut (id int PRIMARY KEY, n int);
+      CREATE TABLE renewed (id int PRIMARY KEY, n int);`,
+    tables: oddities.map((table) => ({ schema: 'public', table })),
+  });
+  await bridge.source.query(
+    `INSERT INTO odd SELECT w, t, '\\x0009005c0a'::bytea, '{"a\\tb": "\\\\n"}', -0.1, ARRAY['\\', NULL, 'a"b', '']
+     FROM unnest($1::text[], $2::text[]) AS odd(w, t)`,
+    [
+      ['a', 'A', 'ä', "it's", 'back\\slash', 'tab\there', 'new\nline', '\\N', '\\.', ' lead', 'ß', '$1'],
+      ['', null, '\\N', '\\', 'a\tb\nc\r\b\f\v', '\\\\', '\\n', '\u{1F600}', "'", '\\x', '\t', '\n'],
+    ],
+  );
+  await bridge.source.query(`
+    INSERT INTO odd (w, t) SELECT (ARRAY['k','K','ö','o','-'])[1 + i % 5] || to_hex(i * 7919), repeat('x', i) FROM generate_series(1, 300) i;
+    INSERT INTO pair SELECT i % 7 - 3, chr(97 + i % 26) || CASE WHEN i % 2 = 0 THEN upper(to_hex(i)) ELSE to_hex(i) END, i FROM generate_series(1, 500) i;
+    INSERT INTO ids SELECT md5(i::text)::uuid, now() FROM generate_series(1, 500) i;
+    INSERT INTO parts SELECT i, (ARRAY['north','south','east'])[1 + i % 3], 'p' || i FROM generate_series(1, 600) i;
+    INSERT INTO cut SELECT i, i FROM generate_series(1, 300) i;
+    INSERT INTO renewed SELECT i, i FROM generate_series(1, 300) i`);
+  await moveSlot();
+}
+
+test('changes, TRUNCATE and rewritten tables between the snapshot and its reading', async () => {
+  await openOddities();
+  const id = await request(bridge, { all: true, chunkRows: 70 });
+  // Without the apply role the load stands where the snapshot is taken and nothing is read.
+  await bridge.start(['capture']);
+  await snapshotTaken();
+  await bridge.source.query(`
+    TRUNCATE cut; INSERT INTO cut SELECT i, -i FROM generate_series(200, 400) i;
+    ALTER TABLE renewed ALTER n TYPE int USING n + 0;
+    UPDATE pair SET v = -v WHERE a < 0; DELETE FROM ids WHERE id::text < '4'; UPDATE pair SET a = a + 100 WHERE a = 3;
+    UPDATE parts SET region = 'north' WHERE region = 'south' AND id % 2 = 0; DELETE FROM odd WHERE w = 'ä'`);
+  await bridge.start(['apply']);
+  await done(bridge, id);
+  await caughtUp(bridge);
+  await expectEqual(bridge, oddPairs);
+  expect(await openQuarantine(bridge)).toEqual([]);
+  // The two tables with new files were left to chunks; a truncated one read by the snapshot would be empty, which is right, too.
+  const found = await bridge.rows<{ entity: string }>(
+    `SELECT DISTINCT entity FROM walbridge.backfill WHERE backfill_id = '${id}' AND low_lsn < high_lsn ORDER BY entity`,
+  );
+  expect(found.map(({ entity }) => entity)).toEqual(['cut', 'renewed']);
+});
+
+test('an emptied queue, then the end of the connection that holds the snapshot', async () => {
+  await openOddities();
+  const id = await request(bridge, { all: true, chunkRows: 70 });
+  await bridge.start(['capture']);
+  const first = await snapshotTaken();
+  await until('the first part', async () => (await bridge.queue()).depth > 0);
+  const { default: pg } = await import('pg');
+  const queue = new pg.Client({ connectionString: bridge.settings.queue.url });
+  await queue.connect();
+  const { rows } = await queue.query<{ name: string }>(
+    `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = 'walbridge' AND tablename NOT LIKE '%migration%'`,
+  );
+  await queue.query(`TRUNCATE ${rows.map(({ name }) => name).join(', ')}`);
+  await queue.end();
+  // Nothing of the first had arrived: a second snapshot is as good.
+  const second = await until('another snapshot', async () => {
+    const pid = await snapshotTaken();
+    return pid === first ? null : pid;
+  });
+  await bridge.source.query("DELETE FROM ids WHERE id::text < '8'");
+  await bridge.source.query('SELECT pg_terminate_backend($1)', [second]);
+  await bridge.start(['apply']);
+  await done(bridge, id);
+  await caughtUp(bridge);
+  await expectEqual(bridge, oddPairs);
+  expect(await waysOf(id)).toMatchObject({ snapshot: 0 });
+});
+
+test('only a request for everything, on lanes that have nothing; what was paused is left alone', async () => {
+  await openOddities();
+  const part = await request(bridge, { entities: ['cut', 'pair'] });
+  await bridge.start();
+  await done(bridge, part);
+  expect(await waysOf(part)).toEqual({ snapshot: 0, chunks: 2 });
+  const paused = await request(bridge, { all: true });
+  await withControl(bridge, (control) => control.steer(paused, 'cancel'));
+  await done(bridge, await request(bridge, { all: true }));
+  await expectEqual(bridge, oddPairs);
+});
