@@ -9,7 +9,7 @@ import { type SnapshotPiece, SnapshotReader } from '../capture/snapshot-reader.t
 import { ORIGIN, WHOLE, wholeAt } from '../change/position.ts';
 import type { SourceTransaction } from '../change/source-change.ts';
 import type { TableDescription } from '../change/table-description.ts';
-import { asWalbridgeError, type WalbridgeError } from '../fault/fault.ts';
+import type { WalbridgeError } from '../fault/fault.ts';
 import { type Backoff, retry } from '../fault/retry.ts';
 import type { LaneFeed } from '../lanes/feed.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
@@ -19,7 +19,8 @@ import type { Warehouse } from '../warehouse/session.ts';
 import type { EntityOrder } from './backfill-order.ts';
 import { readColumnsOf } from './backfill-table.ts';
 import type { sourceOf } from './connections.ts';
-import type { FaultLog, Logger } from './log.ts';
+import { leftToChunks, unreadable } from './first-load-fault.ts';
+import type { FaultLog } from './log.ts';
 
 export interface LoadRange {
   readonly step: BackfillStatus;
@@ -42,7 +43,6 @@ export interface LaneLoadOptions {
   readonly warehouse: Warehouse;
   readonly backoff: Backoff;
   readonly faults: FaultLog;
-  readonly log: Logger;
 }
 
 /** Bytes of a piece, about, and of COPY's text at most. */
@@ -154,8 +154,8 @@ export class LaneLoad {
           this.#states.set(range, (await this.#sendRange(range, reader)) ? 'sent' : 'left');
         } catch (error) {
           this.#signal.throwIfAborted();
-          // The snapshot is gone, or it is a fault of the table's own, which its chunks will tell.
-          this.#options.faults.report(`first load of ${range.step.entity}`, asWalbridgeError(error));
+          const { entity } = range.step;
+          this.#options.faults.report(`first load of ${entity}`, unreadable(entity, error));
           this.#states.set(range, 'left');
         }
         this.#wake();
@@ -200,7 +200,11 @@ export class LaneLoad {
         () => reader.read({ table, columns, range: keys, after: behind, files, limits }),
         { backoff, signal: this.#signal, onRetry },
       );
-      if (piece === null) return false;
+      if (piece === null) {
+        const reason = 'it was truncated or rewritten meanwhile, and the snapshot shows nothing of it.';
+        faults.report(`first load of ${step.entity}`, leftToChunks(step.entity, reason));
+        return false;
+      }
       await this.#sendPiece(range, piece);
       if (piece.isLast) return true;
       after = piece.lastKey;

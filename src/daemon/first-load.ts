@@ -12,7 +12,7 @@ import { withSource } from '../capture/source-client.ts';
 import { comparePositions, formatLsn, ORIGIN, type Position, wholeAt } from '../change/position.ts';
 import type { SourceTransaction } from '../change/source-change.ts';
 import type { TableDescription } from '../change/table-description.ts';
-import { asWalbridgeError, type WalbridgeError } from '../fault/fault.ts';
+import type { WalbridgeError } from '../fault/fault.ts';
 import { type Backoff, retry } from '../fault/retry.ts';
 import type { LaneFeed } from '../lanes/feed.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
@@ -23,6 +23,7 @@ import type { Warehouse } from '../warehouse/session.ts';
 import { parentsFirst } from './backfill-order.ts';
 import { chunkTableOf } from './backfill-table.ts';
 import type { sourceOf } from './connections.ts';
+import { leftToChunks, unreadable } from './first-load-fault.ts';
 import { LaneLoad, type LoadRange, USUAL_READERS } from './first-load-lane.ts';
 import type { FaultLog, Logger } from './log.ts';
 
@@ -53,15 +54,10 @@ export class FirstLoad {
   readonly #signal: AbortSignal;
   /** Requests that a snapshot could not be had for: left to chunks. */
   readonly #declined = new Set<string>();
-  #isRunning = false;
 
   constructor(options: FirstLoadOptions, signal: AbortSignal) {
     this.#options = options;
     this.#signal = signal;
-  }
-
-  get isRunning(): boolean {
-    return this.#isRunning;
   }
 
   /** Whether a request could be loaded from a snapshot if the stream began anew. `unfinished`: every step that is not done. */
@@ -73,19 +69,15 @@ export class FirstLoad {
   async run(): Promise<Position | null> {
     const { warehouse, faults } = this.#options;
     if (!this.#isAtOrigin()) return null;
-    const steps = this.#due(await this.#retry(() => readBackfills(warehouse, { states: UNFINISHED })));
-    const [first] = steps;
-    if (first === undefined) return null;
-    this.#isRunning = true;
+    let steps: readonly BackfillStatus[] = [];
     try {
-      return await this.#load(steps);
+      steps = this.#due(await this.#retry(() => readBackfills(warehouse, { states: UNFINISHED })));
+      return steps.length === 0 ? null : await this.#load(steps);
     } catch (error) {
       this.#signal.throwIfAborted();
-      faults.report('first load', asWalbridgeError(error));
-      this.#declined.add(first.id);
+      faults.report('first load', unreadable('everything', error));
+      for (const { id } of steps) this.#declined.add(id);
       return null;
-    } finally {
-      this.#isRunning = false;
     }
   }
 
@@ -154,7 +146,7 @@ export class FirstLoad {
       faults.clear('first load');
     } catch (error) {
       this.#signal.throwIfAborted();
-      faults.report('first load', asWalbridgeError(error));
+      faults.report('first load', unreadable('the rest', error));
       isBroken = true;
     } finally {
       ending.abort();
@@ -210,7 +202,7 @@ export class FirstLoad {
 
   /** Ends the reading where the source's WAL runs short, or the warehouse takes nothing: the stream has to begin. */
   async #watch(lanes: readonly LaneLoad[], ended: AbortSignal): Promise<void> {
-    const { source, slot, log } = this.#options;
+    const { source, slot, faults } = this.#options;
     let first: SlotHealth | null = null;
     let [progress, since] = ['', Date.now()];
     for (;;) {
@@ -228,12 +220,10 @@ export class FirstLoad {
       if (now !== progress) [progress, since] = [now, Date.now()];
       const isStalled = Date.now() - since > STALLED_AFTER_MS;
       if (!isShort && !isStalled) continue;
-      log.warn(
-        { safeBytes: health?.safeBytes ?? null },
-        isShort
-          ? 'the WAL that the source may keep for the slot runs short: the first load goes on in chunks'
-          : 'the warehouse takes nothing: the first load goes on in chunks',
-      );
+      const reason = isShort
+        ? 'the WAL that the source may keep for the slot runs short.'
+        : `the warehouse has taken nothing for ${STALLED_AFTER_MS / 1000} s.`;
+      faults.report('first load', leftToChunks('the rest', reason));
       for (const lane of lanes) lane.stopReading();
       return;
     }
