@@ -36,6 +36,12 @@ export async function readSlotHealth(client: ClientBase, slot: string): Promise<
   return rows[0]?.health ?? null;
 }
 
+/** Half of what could still be written at the time of `earlier` is written, or the slot is about to be lost. */
+export function runsShort(earlier: SlotHealth, health: SlotHealth): boolean {
+  if (health.walStatus === 'unreserved' || health.walStatus === 'lost') return true;
+  return health.safeBytes !== null && earlier.safeBytes !== null && health.safeBytes < earlier.safeBytes / 2;
+}
+
 /** Hours until the slot may be lost if its reader stays where it is; null without a limit or without any writing. */
 export function hoursLeft(health: SlotHealth, earlier: SlotHealth, elapsedMs: number): number | null {
   const written = health.writtenBytes - earlier.writtenBytes;

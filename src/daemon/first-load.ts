@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { RecordWriter } from '../canonical/record-writer.ts';
 import { ChunkReader } from '../capture/chunk-reader.ts';
 import { ExportedSnapshot } from '../capture/exported-snapshot.ts';
-import { readSlotHealth, type SlotHealth } from '../capture/slot-health.ts';
+import { readSlotHealth, runsShort, type SlotHealth } from '../capture/slot-health.ts';
 import { tableFiles } from '../capture/snapshot-reader.ts';
 import { withSource } from '../capture/source-client.ts';
 import { comparePositions, formatLsn, ORIGIN, type Position, wholeAt } from '../change/position.ts';
@@ -70,15 +70,16 @@ export class FirstLoad {
     const { warehouse, faults } = this.#options;
     if (!this.#isAtOrigin()) return null;
     let steps: readonly BackfillStatus[] = [];
+    let loaded: Position | null = null;
     try {
       steps = this.#due(await this.#retry(() => readBackfills(warehouse, { states: UNFINISHED })));
-      return steps.length === 0 ? null : await this.#load(steps);
+      if (steps.length > 0) loaded = await this.#load(steps);
     } catch (error) {
       this.#signal.throwIfAborted();
       faults.report('first load', unreadable('everything', error));
-      for (const { id } of steps) this.#declined.add(id);
-      return null;
     }
+    if (loaded === null) for (const { id } of steps) this.#declined.add(id);
+    return loaded;
   }
 
   #isAtOrigin(): boolean {
@@ -212,10 +213,7 @@ export class FirstLoad {
       if (ended.aborted || this.#signal.aborted) return;
       const health = await withSource(source, (client) => readSlotHealth(client, slot)).catch(() => null);
       first ??= health;
-      const isShort =
-        health?.walStatus === 'unreserved' ||
-        health?.walStatus === 'lost' ||
-        (health?.safeBytes != null && first?.safeBytes != null && health.safeBytes < first.safeBytes / 2);
+      const isShort = health !== null && first !== null && runsShort(first, health);
       const now = lanes.map(({ durable }) => durable).join();
       if (now !== progress) [progress, since] = [now, Date.now()];
       const isStalled = Date.now() - since > STALLED_AFTER_MS;

@@ -1,6 +1,7 @@
 // What the shows of backfills share, in any size: an initial load that is killed under traffic, and a range that is backfilled
 // while its keys are hot. Afterwards source and warehouse are held against each other row by row.
 import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import sql from 'mssql';
 import pg from 'pg';
 import { withClient } from '../../sandbox/crm/crm.ts';
@@ -257,6 +258,7 @@ async function writeHotKeys(
       try {
         await client.query(statement);
         writes += 1;
+        await pause(2);
       } catch (error) {
         // A row that moved while its shelved copy came back: the keys are each writer's own, so that only these two collide.
         if ((error as { code?: string }).code !== '23505') throw error;

@@ -6,7 +6,7 @@ import { isMendedByInit } from '../../src/capture/finding.ts';
 import { planInit, runInit } from '../../src/capture/init.ts';
 import { inspect } from '../../src/capture/inspect.ts';
 import { textSettings } from '../../src/capture/replication-connection.ts';
-import { hoursLeft, readSlotHealth } from '../../src/capture/slot-health.ts';
+import { hoursLeft, readSlotHealth, runsShort } from '../../src/capture/slot-health.ts';
 import { readSourceFacts, type WantedSource, type WantedTable } from '../../src/capture/source-facts.ts';
 
 let client: Client;
@@ -237,4 +237,8 @@ test('slot health: what is held, and how long that can go on', async () => {
   expect(hoursLeft(after, before, 1_000)).toBe(null);
   const limited = { ...after, safeBytes: 7_200_000, writtenBytes: before.writtenBytes + 1_000 };
   expect(hoursLeft(limited, before, 1_000)).toBeCloseTo(2);
+  expect(runsShort(before, after)).toBe(false);
+  expect(runsShort({ ...before, safeBytes: 100 }, { ...after, safeBytes: 50 })).toBe(false);
+  expect(runsShort({ ...before, safeBytes: 100 }, { ...after, safeBytes: 49 })).toBe(true);
+  expect(runsShort(before, { ...after, walStatus: 'unreserved' })).toBe(true);
 });

@@ -53,18 +53,18 @@ const sum = (found: readonly BackfillStatus[], of: (step: BackfillStatus) => num
 test('a filled CRM arrives whole while it is written to, from the snapshot alone', async () => {
   bridge = await openCrmBridge({ maxTransactionRows: 150, maxBatchRows: 100 });
   const { url } = bridge.settings.source;
-  await withClient(url, (client) => seedCrm(client));
+  const rows = { accounts: 80, contacts: 400, leads: 200, opportunities: 200, activities: 400 };
+  await withClient(url, (client) => seedCrm(client, rows));
   await moveSlot();
-  const traffic = await startTraffic(url, { ratePerSecond: 200, truncate: true, hotShare: 0.5 });
-  const id = await request(bridge, { all: true, prune: true, chunkRows: 200 });
+  const traffic = await startTraffic(url, { ratePerSecond: 100, hotShare: 0.5 });
+  const id = await request(bridge, { all: true, chunkRows: 200 });
   await bridge.start();
-  const found = await done(bridge, id);
+  const loads = await done(bridge, id);
   const { changes } = await traffic.stop();
   await caughtUp(bridge);
   expect(changes).toBeGreaterThan(100);
   await expectEqual(bridge, crmPairs);
   expect(await openQuarantine(bridge)).toEqual([]);
-  const loads = found.filter(({ kind }) => kind === 'backfill');
   expect(loads.length).toBeGreaterThan(crmPairs.length);
   expect(loads.every(({ options }) => options.isRange)).toBe(true);
   expect(sum(loads, ({ rowsRead }) => rowsRead)).toBeGreaterThan(500);
@@ -81,14 +81,14 @@ test('a filled CRM arrives whole while it is written to, from the snapshot alone
 test('daemons that end in its midst: what is there stays, the rest comes in chunks', async () => {
   bridge = await openCrmBridge({ maxTransactionRows: 40, maxBatchRows: 40, maxQueuedBytes: 20_000 });
   const { url } = bridge.settings.source;
-  const rows = { accounts: 80, contacts: 500, leads: 300, opportunities: 200, activities: 500 };
+  const rows = { accounts: 80, contacts: 400, leads: 200, opportunities: 100, activities: 300 };
   await withClient(url, (client) => seedCrm(client, rows));
   await moveSlot();
   const traffic = await startTraffic(url, { ratePerSecond: 40, seed: 3 });
   const id = await request(bridge, { all: true, chunkRows: 30, parallel: 3 });
   const read = async () => sum(await steps(bridge, id), ({ rowsRead }) => rowsRead);
   let seen = -1;
-  for (let restarts = 0; restarts < 3; restarts += 1) {
+  for (let restarts = 0; restarts < 2; restarts += 1) {
     await bridge.start();
     await until('more rows', async () => (await read()) > seen + 100, 60_000);
     await bridge.stop();
@@ -127,6 +127,7 @@ async function openOddities(): Promise<void> {
       CREATE TABLE cut (id int PRIMARY KEY, n int);
       CREATE TABLE renewed (id int PRIMARY KEY, n int);`,
     tables: oddities.map((table) => ({ schema: 'public', table })),
+    edit: (table, mapping) => (table === 'ids' || table === 'cut' ? `${mapping}\nlane: second\n` : mapping),
   });
   await bridge.source.query(
     `INSERT INTO odd SELECT w, t, '\\x0009005c0a'::bytea, '{"a\\tb": "\\\\n"}', -0.1, ARRAY['\\', NULL, 'a"b', '']
