@@ -1,7 +1,6 @@
 // `--since`: which column tells when a row was changed, and which moment is meant.
 // Guarantees: nothing is guessed: the column is named, or the only one that has a name for it; the moment is the source's word,
 // taken once, so that a backfill that goes on tomorrow means the same rows.
-import type { Client } from 'pg';
 import { describeTables } from '../capture/describe-tables.ts';
 import { readMoment } from '../capture/moment.ts';
 import { withSource } from '../capture/source-client.ts';
@@ -28,7 +27,7 @@ export async function resolveSince(
   source: ReturnType<typeof sourceOf>,
 ): Promise<ReadonlyMap<string, Since>> {
   if (since === null) return new Map();
-  return withSource(source, async (client: Client) => {
+  return withSource(source, async (client) => {
     const from = await readMoment(client, since);
     if (from === null) {
       throw refused(

@@ -1,6 +1,7 @@
 // The capture role: one WAL tail feeding every lane.
 // Guarantees: runs until the signal or a permanent fault; a second one waits for the slot; what the warehouse lacks is never
 // acknowledged; what the queue loses is read again from the slot.
+import { setMaxListeners } from 'node:events';
 import { describeTables } from '../capture/describe-tables.ts';
 import { readSlotHealth } from '../capture/slot-health.ts';
 import { withSource } from '../capture/source-client.ts';
@@ -42,6 +43,8 @@ export async function runCapture(
   // Ends what waits for room in a lane, whichever way the tail ends.
   const ending = new AbortController();
   const ended = AbortSignal.any([signal, ending.signal]);
+  // Every connection that reads for a backfill listens, and there are as many as somebody asks for.
+  setMaxListeners(0, ended);
   try {
     const tables = await retry(
       () =>

@@ -3,6 +3,7 @@
 // passed at the snapshot's own position, which no other process ever writes; memory holds one piece a reader.
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { appendEvent, appendTransaction } from '../canonical/batch-codec.ts';
+import type { CanonicalEvent } from '../canonical/event.ts';
 import type { RecordWriter } from '../canonical/record-writer.ts';
 import type { ChunkTable, KeyValues } from '../capture/chunk-statement.ts';
 import { type SnapshotPiece, SnapshotReader } from '../capture/snapshot-reader.ts';
@@ -118,7 +119,7 @@ export class LaneLoad {
   /** Sends every range, or what it gets to; resolves when nothing more is read. Throws the signal's reason. */
   async send(): Promise<void> {
     const { ranges, feed, transaction } = this.#options;
-    // Before the first row: a lane that has left its origin gets no second snapshot, whose deletes nobody would know of.
+    this.#emptyTargets();
     await this.#cut();
     await this.#until(() => feed.watermark.lsn !== ORIGIN.lsn || this.#isStopped);
     const readers = Math.max(1, ...ranges.map(({ step }) => step.options.parallel ?? USUAL_READERS));
@@ -134,6 +135,32 @@ export class LaneLoad {
   /** Resolves when all that was sent is in the warehouse and recorded, or will never be known to be. */
   settle(): Promise<void> {
     return this.#recording;
+  }
+
+  /**
+   * Alone in the first part. The targets were empty, but a batch of an earlier stream may still have been on its way, and what it
+   * brought may be gone from the source by now. Once this part is there, nothing older can reach the lane, nor can a second
+   * snapshot be taken for it.
+   */
+  #emptyTargets(): void {
+    const { commitLsn, commitTimeMicros } = this.#options.transaction;
+    const writers = new Map(this.#options.ranges.map(({ step, writer }) => [step.entity, writer]));
+    for (const [entity, writer] of writers) {
+      this.#ordinal += 1;
+      const at = { lsn: commitLsn, ordinal: this.#ordinal };
+      this.#append({ op: 'truncate', entity, at, commitTimeMicros }, writer);
+    }
+  }
+
+  /** True where the part is full. */
+  #append(event: CanonicalEvent, writer: RecordWriter): boolean {
+    const { feed, transaction } = this.#options;
+    if (!this.#isHeaded) {
+      appendTransaction(feed.buffer, transaction.commitLsn, transaction.commitTimeMicros);
+      this.#isHeaded = true;
+    }
+    appendEvent(feed.buffer, event, writer);
+    return feed.countEvent();
   }
 
   /** Takes one range after the other, as long as one can be begun. */
@@ -224,12 +251,7 @@ export class LaneLoad {
       turn += 1;
       if (event !== null) {
         rowsWritten += 1;
-        if (!this.#isHeaded) {
-          appendTransaction(feed.buffer, transaction.commitLsn, transaction.commitTimeMicros);
-          this.#isHeaded = true;
-        }
-        appendEvent(feed.buffer, event, range.writer);
-        if (feed.countEvent()) await this.#cut();
+        if (this.#append(event, range.writer)) await this.#cut();
       }
       if (turn % ROWS_A_TURN === 0) await nextTurn();
     }

@@ -1,7 +1,7 @@
 // The first load of an empty warehouse: everything that was asked for, from one snapshot, before the stream begins.
 // Guarantees: the snapshot's place in the order of commits is known, and the stream begins exactly behind it: nothing is left out,
-// nothing comes twice. Rows are sent once the lane has durably left its origin, so that no second snapshot is ever taken for it;
-// whatever ends the load early, what is recorded is in the warehouse, and the rest is left to chunks. How: docs/backfill.md
+// nothing comes twice. Rows are sent once the lane has durably left its origin, so that nothing older and no second snapshot can
+// mix with them; whatever ends the load early, what is recorded is in the warehouse, and chunks bring the rest: docs/backfill.md
 import { setTimeout as pause } from 'node:timers/promises';
 import { RecordWriter } from '../canonical/record-writer.ts';
 import { ChunkReader } from '../capture/chunk-reader.ts';
@@ -19,6 +19,7 @@ import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import { splitBackfill } from '../warehouse/backfill-split.ts';
 import type { BackfillStatus } from '../warehouse/backfill-step.ts';
 import { readBackfills, startBackfill } from '../warehouse/backfill-store.ts';
+import { findFilledTarget } from '../warehouse/filled-target.ts';
 import type { Warehouse } from '../warehouse/session.ts';
 import { parentsFirst } from './backfill-order.ts';
 import { chunkTableOf } from './backfill-table.ts';
@@ -110,6 +111,12 @@ export class FirstLoad {
 
   async #load(due: readonly BackfillStatus[]): Promise<Position | null> {
     const { source, feeds, log, mappings, tables, faults } = this.#options;
+    const targets = mappings.map(({ target }) => target);
+    const filled = await this.#retry(() => findFilledTarget(this.#options.warehouse, targets));
+    if (filled !== null) {
+      log.info({ entity: filled }, 'the warehouse has rows already: the backfill goes in chunks');
+      return null;
+    }
     const order = parentsFirst(mappings, tables);
     const ranges = await this.#planned(due);
     if (ranges === null) return null;
