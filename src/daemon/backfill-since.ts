@@ -11,7 +11,7 @@ import type { BackfillOptions } from '../warehouse/backfill-step.ts';
 import { type BackfillRequest, refused } from './backfill-request.ts';
 import type { sourceOf } from './connections.ts';
 
-export type Since = NonNullable<BackfillOptions['since']>;
+type Since = NonNullable<BackfillOptions['since']>;
 
 /** Lower case, without underscores. */
 const USUAL_NAMES = new Set([
@@ -49,7 +49,7 @@ export async function resolveSince(
 }
 
 /** Throws WB7024 where none, or several, would do. */
-export function sinceColumnOf(
+function sinceColumnOf(
   entity: string,
   described: Pick<TableDescription, 'columns'> | undefined,
   wanted: string | null,

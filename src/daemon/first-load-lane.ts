@@ -15,12 +15,12 @@ import { type Backoff, retry } from '../fault/retry.ts';
 import type { LaneFeed } from '../lanes/feed.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import type { BackfillStatus } from '../warehouse/backfill-step.ts';
-import { finishBackfill, recordChunk } from '../warehouse/backfill-store.ts';
 import type { Warehouse } from '../warehouse/session.ts';
 import type { EntityOrder } from './backfill-order.ts';
 import { readColumnsOf } from './backfill-table.ts';
 import type { sourceOf } from './connections.ts';
 import { leftToChunks, unreadable } from './first-load-fault.ts';
+import { LoadLedger } from './first-load-ledger.ts';
 import type { FaultLog } from './log.ts';
 
 export interface LoadRange {
@@ -54,28 +54,16 @@ const POLL_MS = 50;
 /** Rows that are mapped before anything else gets its turn. */
 const ROWS_A_TURN = 1_000;
 
-/** Sent, and not known to be in the warehouse. */
-interface SentPiece {
-  readonly range: LoadRange;
-  /** Of its last row. */
-  readonly ordinal: number;
-  readonly lastKey: KeyValues | null;
-  readonly rowsRead: number;
-  readonly rowsWritten: number;
-  readonly isLast: boolean;
-}
-
 type RangeState = 'pending' | 'sending' | 'sent' | 'left';
 
 export class LaneLoad {
   readonly #options: LaneLoadOptions;
   readonly #signal: AbortSignal;
   readonly #states: Map<LoadRange, RangeState>;
-  readonly #sent: SentPiece[] = [];
+  readonly #ledger: LoadLedger;
   #ordinal = 0;
   #isHeaded = false;
   #isStopped = false;
-  #rows = 0;
   #isSent = false;
   #recording: Promise<void> = Promise.resolve();
   #wakers: (() => void)[] = [];
@@ -83,6 +71,11 @@ export class LaneLoad {
   constructor(options: LaneLoadOptions, signal: AbortSignal) {
     this.#options = options;
     this.#signal = signal;
+    this.#ledger = new LoadLedger(options, signal, (step) => {
+      for (const [range, state] of this.#states) {
+        if (range.step === step && state === 'sending') this.#states.set(range, 'left');
+      }
+    });
     const rank = ({ step }: LoadRange) => options.order.entities.indexOf(step.entity);
     const ranges = [...options.ranges].sort((a, b) => rank(a) - rank(b) || a.step.range - b.step.range);
     this.#states = new Map(ranges.map((range) => [range, 'pending']));
@@ -90,7 +83,7 @@ export class LaneLoad {
 
   /** Rows that were recorded. */
   get rows(): number {
-    return this.#rows;
+    return this.#ledger.rows;
   }
 
   /** Ranges that are left to chunks. */
@@ -123,7 +116,10 @@ export class LaneLoad {
     await this.#cut();
     await this.#until(() => feed.watermark.lsn !== ORIGIN.lsn || this.#isStopped);
     const readers = Math.max(1, ...ranges.map(({ step }) => step.options.parallel ?? USUAL_READERS));
-    this.#recording = this.#record();
+    this.#recording = this.#ledger.record(
+      () => this.durable,
+      () => this.isBroken || (this.#isSent && this.durable === WHOLE),
+    );
     // Thrown by `settle`.
     this.#recording.catch(() => undefined);
     await Promise.all(Array.from({ length: Math.min(readers, ranges.length) }, () => this.#work()));
@@ -255,8 +251,8 @@ export class LaneLoad {
       }
       if (turn % ROWS_A_TURN === 0) await nextTurn();
     }
-    this.#sent.push({
-      range,
+    this.#ledger.add({
+      step: range.step,
       ordinal: this.#ordinal,
       lastKey: piece.lastKey,
       rowsRead: piece.count,
@@ -271,41 +267,6 @@ export class LaneLoad {
     const { feed, transaction } = this.#options;
     this.#isHeaded = false;
     return feed.cut({ lsn: transaction.commitLsn, ordinal: this.#ordinal }, transaction.commitTimeMicros);
-  }
-
-  /** Writes down what the warehouse has, until everything is or never will be. */
-  async #record(): Promise<void> {
-    for (;;) {
-      const { durable } = this;
-      let piece = this.#sent[0];
-      while (piece !== undefined && piece.ordinal <= durable) {
-        await this.#recordPiece(piece);
-        this.#sent.shift();
-        piece = this.#sent[0];
-      }
-      if (this.isBroken || (this.#isSent && durable === WHOLE)) return;
-      await pause(POLL_MS, undefined, { signal: this.#signal });
-    }
-  }
-
-  async #recordPiece({ range, lastKey, rowsRead, rowsWritten, isLast }: SentPiece): Promise<void> {
-    const { warehouse, transaction, backoff, faults } = this.#options;
-    const onRetry = (fault: WalbridgeError) => faults.report('first load', fault);
-    const again = <T>(work: () => Promise<T>) => retry(work, { backoff, signal: this.#signal, onRetry });
-    const isRunning = await again(() =>
-      recordChunk(warehouse, range.step, {
-        doneKey: lastKey,
-        lowLsn: transaction.commitLsn,
-        highLsn: transaction.commitLsn,
-        rowsRead,
-        rowsWritten,
-        rowsYielded: 0,
-        rowsPruned: 0,
-      }),
-    );
-    this.#rows += rowsRead;
-    if (!isRunning && this.#states.get(range) === 'sending') this.#states.set(range, 'left');
-    if (isRunning && isLast) await again(() => finishBackfill(warehouse, range.step, null));
   }
 
   async #until(isSo: () => boolean): Promise<void> {
