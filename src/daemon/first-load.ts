@@ -24,6 +24,7 @@ import type { Warehouse } from '../warehouse/session.ts';
 import { parentsFirst } from './backfill-order.ts';
 import { chunkTableOf } from './backfill-table.ts';
 import type { sourceOf } from './connections.ts';
+import { wholeRequest } from './first-load-due.ts';
 import { leftToChunks, unreadable } from './first-load-fault.ts';
 import { LaneLoad, type LoadRange, USUAL_READERS } from './first-load-lane.ts';
 import type { FaultLog, Logger } from './log.ts';
@@ -89,24 +90,12 @@ export class FirstLoad {
     );
   }
 
-  /** The steps of the one request that brings every entity whole: what the stream has from before the snapshot is left out. */
   #due(unfinished: readonly BackfillStatus[]): readonly BackfillStatus[] {
     const entities = this.#options.mappings.map(({ entity }) => entity);
-    const ids = [...new Set(unfinished.map(({ id }) => id))].filter((id) => !this.#declined.has(id));
-    for (const id of ids) {
-      const steps = unfinished.filter((step) => step.id === id);
-      const loads = steps.filter(({ kind }) => kind === 'backfill');
-      const isWhole = (entity: string) => {
-        const ranges = loads.filter((step) => step.entity === entity);
-        return (
-          ranges.some(({ fromKey }) => fromKey === null) &&
-          ranges.some(({ toKey }) => toKey === null) &&
-          ranges.every(isUntouched)
-        );
-      };
-      if (entities.every(isWhole) && !steps.some(({ kind }) => kind === 'truncate')) return loads;
-    }
-    return [];
+    return wholeRequest(
+      unfinished.filter(({ id }) => !this.#declined.has(id)),
+      entities,
+    );
   }
 
   async #load(due: readonly BackfillStatus[]): Promise<Position | null> {
@@ -239,10 +228,4 @@ export class FirstLoad {
     const onRetry = (fault: WalbridgeError) => faults.report('first load', fault);
     return retry(work, { backoff, signal: this.#signal, onRetry });
   }
-}
-
-/** Not begun, and without a condition. */
-function isUntouched({ state, options, doneKey }: BackfillStatus): boolean {
-  const isActive = state === 'queued' || state === 'running';
-  return isActive && options.where === null && options.since === null && doneKey === null;
 }

@@ -219,18 +219,6 @@ test('an emptied queue, then the end of the connection that holds the snapshot',
   expect(await waysOf(id)).toMatchObject({ snapshot: 0 });
 });
 
-test('only a request for everything, and only on lanes that have nothing', async () => {
-  await openOddities();
-  const part = await request(bridge, { entities: ['cut', 'pair'] });
-  await bridge.start();
-  await done(bridge, part);
-  expect(await waysOf(part)).toEqual({ snapshot: 0, chunks: 2 });
-  const cancelled = await request(bridge, { all: true });
-  await withControl(bridge, (control) => control.steer(cancelled, 'cancel'));
-  await done(bridge, await request(bridge, { all: true }));
-  await expectEqual(bridge, oddPairs);
-});
-
 test('tables that somebody else has filled are no first load, and keep what they have', async () => {
   await openOddities();
   await bridge.rows(`INSERT INTO crm.ids (id) VALUES ('00000000-0000-0000-0000-000000000001')`);
