@@ -8,6 +8,7 @@ import {
   crmPairs,
   done,
   expectEqual,
+  leftOrigin,
   openCrmBridge,
   openQuarantine,
   request,
@@ -38,6 +39,7 @@ test('a filled CRM arrives whole while it is written to', async () => {
     truncate: true,
     hotShare: 0.5,
   });
+  await leftOrigin(bridge);
   const id = await request(bridge, { all: true, chunkRows: 200 });
   const steps = await done(bridge, id);
   const { changes } = await traffic.stop();
@@ -57,6 +59,7 @@ test('it goes on where it stood when the daemon ends and begins again', async ()
   await openFilled(rows, { maxTransactionRows: 40, maxBatchRows: 40 });
   await bridge.start();
   const traffic = await startTraffic(bridge.settings.source.url, { ratePerSecond: 40, seed: 2 });
+  await leftOrigin(bridge);
   const id = await request(bridge, { all: true, chunkRows: 60 });
   const chunksDone = async () => (await steps(bridge, id)).reduce((sum, step) => sum + step.chunksDone, 0);
   for (let restarts = 0, seen = 0; restarts < 3; restarts += 1) {

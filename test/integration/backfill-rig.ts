@@ -91,6 +91,17 @@ export async function caughtUp(bridge: Bridge): Promise<void> {
   });
 }
 
+/** Resolves when the stream has brought something: what is asked for then is no first load. */
+export async function leftOrigin(bridge: Bridge): Promise<void> {
+  await until('the stream to bring something', async () => {
+    if (bridge.fault !== null) throw bridge.fault;
+    const lanes = await bridge.rows<{ lsn: string }>(
+      'SELECT CONVERT(varchar(20), commit_lsn) AS lsn FROM walbridge.watermark',
+    );
+    return lanes.length > 0 && lanes.every(({ lsn }) => lsn !== '0');
+  });
+}
+
 export async function expectEqual(bridge: Bridge, pairs: readonly TablePair[]): Promise<void> {
   const { settings } = bridge;
   const compared = await compareTables(settings.source.url, settings.warehouse.connectionString, pairs);
