@@ -170,8 +170,11 @@ export class BackfillRun {
   async #pruneChunk(after: KeyValues | null): Promise<UnderWay | null> {
     const { mapping, warehouse } = this.#context;
     const limit = this.#step.options.chunkRows;
-    const keys = await this.#retry(() => readTargetKeys(warehouse, mapping.target, after, limit));
     const way = wayBack(mapping);
+    // Of a text the two sides have orders of their own: then the source tells what of all the keys lies in the range.
+    const isSameOrder = way.every(({ column }, index) => mapping.target.key[index] === column);
+    const bounds = isSameOrder ? this.#range : { from: null, to: null };
+    const keys = await this.#retry(() => readTargetKeys(warehouse, mapping.target, after, limit, bounds));
     const places = way.map(({ column }) => mapping.target.key.indexOf(column));
     const sourceKeys = keys.map((key) => places.map((place) => key[place] ?? ''));
     return this.#chunk.take('absent', async (reader) => ({

@@ -11,33 +11,48 @@ import type { SqlParameters, SqlSession } from './session.ts';
 interface KeyText {
   readonly toText: (column: string) => string;
   readonly fromText: (parameter: string) => string;
+  /** Of a type that both sides put in the same order: texts that can be compared with the column, and how; else null. */
+  readonly ordered: { readonly text: RegExp; readonly fromText: (parameter: string) => string } | null;
+}
+
+/** A range of keys in the source's order: inclusive, exclusive; null: open. */
+export interface KeyBounds {
+  readonly from: readonly string[] | null;
+  readonly to: readonly string[] | null;
 }
 
 function keyText({ name, precision, scale, length }: SqlServerType): KeyText | null {
-  const through = (type: string, text: string, style = ''): KeyText => ({
+  const through = (type: string, text: string, ordered: KeyText['ordered'], style = ''): KeyText => ({
     toText: (column) => `CONVERT(${text}, ${column}${style})`,
     fromText: (parameter) => `CONVERT(${type}, ${parameter})`,
+    ordered,
+  });
+  const as = (type: string, text: RegExp) => ({
+    text,
+    fromText: (parameter: string) => `CONVERT(${type}, ${parameter})`,
   });
   switch (name) {
     case 'tinyint':
     case 'smallint':
     case 'int':
     case 'bigint':
-      return through(name, 'varchar(20)');
+      // A bound may lie beyond the column's own type.
+      return through(name, 'varchar(20)', as('bigint', /^-?\d{1,18}$/));
     case 'decimal':
-      return through(`decimal(${precision ?? 18}, ${scale ?? 0})`, 'varchar(48)');
+      return through(`decimal(${precision ?? 18}, ${scale ?? 0})`, 'varchar(48)', null);
     case 'uniqueidentifier':
-      return through(name, 'varchar(36)');
+      return through(name, 'varchar(36)', null);
     case 'date':
-      return through(name, 'varchar(10)', ', 23');
+      return through(name, 'varchar(10)', as('date', /^\d{4}-\d\d-\d\d$/), ', 23');
     case 'varchar':
       // An nvarchar parameter would be compared in another order than the column's own index has.
       return {
         toText: (column) => column,
         fromText: (parameter) => `CONVERT(varchar(${length ?? 1}), ${parameter})`,
+        ordered: null,
       };
     case 'nvarchar':
-      return { toText: (column) => column, fromText: (parameter) => parameter };
+      return { toText: (column) => column, fromText: (parameter) => parameter, ordered: null };
     default:
       return null;
   }
@@ -53,12 +68,24 @@ function columnText(target: TargetTable, name: string): KeyText | null {
   return column === undefined ? null : keyText(column.type);
 }
 
-/** The next keys behind `after`, in the target's order. Throws a RangeError where `unreadableKeyColumn` names one. */
+/** Whether the source puts such keys in the order that the warehouse does: numbers and dates, as their usual text. */
+function isOrderedAlike(target: TargetTable, key: readonly string[]): boolean {
+  return key.every((value, index) => {
+    const name = target.key[index];
+    return name !== undefined && columnText(target, name)?.ordered?.text.test(value) === true;
+  });
+}
+
+/**
+ * The next keys behind `after`, in the target's order. Bounds are the caller's hint: of keys that the source may put in another
+ * order they are not looked at. Throws a RangeError where `unreadableKeyColumn` names one.
+ */
 export async function readTargetKeys(
   session: SqlSession,
   target: TargetTable,
   after: readonly string[] | null,
   limit: number,
+  bounds: KeyBounds = { from: null, to: null },
 ): Promise<string[][]> {
   const texts = target.key.map((name) => {
     const text = columnText(target, name);
@@ -67,17 +94,36 @@ export async function readTargetKeys(
   });
   const names = target.key.map(quoteName);
   const parameters: Record<string, SqlParameters[string]> = {};
-  after?.forEach((value, index) => {
-    parameters[`k${index}`] = { type: 'nvarchar', value };
-  });
-  const value = (index: number) => texts[index]?.fromText(`@k${index}`) ?? '';
-  const equal = (upTo: number) => names.slice(0, upTo).map((name, index) => `${name} = ${value(index)}`);
-  const behind = names.map(
-    (name, index) => `(${[...equal(index), `${name} > ${value(index)}`].join(' AND ')})`,
-  );
+  /** Row comparison, which T-SQL does not have. */
+  const compare = (
+    prefix: 'k' | 'f' | 't',
+    key: readonly string[],
+    operator: '>' | '<',
+    isInclusive: boolean,
+  ) => {
+    key.forEach((value, index) => {
+      parameters[`${prefix}${index}`] = { type: 'nvarchar', value };
+    });
+    const value = (index: number) => {
+      const text = texts[index];
+      return (prefix === 'k' ? text : text?.ordered)?.fromText(`@${prefix}${index}`) ?? '';
+    };
+    const equal = (upTo: number) => names.slice(0, upTo).map((name, index) => `${name} = ${value(index)}`);
+    const parts = names.map((name, index) => {
+      const last = isInclusive && index === names.length - 1 ? `${operator}=` : operator;
+      return `(${[...equal(index), `${name} ${last} ${value(index)}`].join(' AND ')})`;
+    });
+    return `(${parts.join(' OR ')})`;
+  };
+  const isBound = (key: readonly string[] | null) => key !== null && isOrderedAlike(target, key);
+  const conditions = [
+    ...(after === null ? [] : [compare('k', after, '>', false)]),
+    ...(after === null && isBound(bounds.from) ? [compare('f', bounds.from ?? [], '>', true)] : []),
+    ...(isBound(bounds.to) ? [compare('t', bounds.to ?? [], '<', false)] : []),
+  ];
   const list = names.map((name, index) => `${texts[index]?.toText(name)} AS k${index}`).join(', ');
   const { rows } = await session.query<Record<string, string>>(
-    `SELECT TOP (${limit}) ${list} FROM ${quoteTable(target)}${after === null ? '' : ` WHERE ${behind.join(' OR ')}`} ORDER BY ${names.join(', ')}`,
+    `SELECT TOP (${limit}) ${list} FROM ${quoteTable(target)}${conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`} ORDER BY ${names.join(', ')}`,
     parameters,
   );
   return rows.map((row) => names.map((_name, index) => String(row[`k${index}`])));

@@ -162,10 +162,17 @@ test('prune deletes what the source has no more, within the range only', async (
     INSERT INTO crm.ids (id) VALUES ('00000000-0000-0000-0000-000000000001');
     INSERT INTO crm.parts (id, region, v) VALUES (1000, N'north', N'x');
     INSERT INTO crm.filtered (id, kind) VALUES (1, N'kept')`);
-  await done(
+  const [, prune] = await done(
     bridge,
     await request(bridge, { entities: ['sparse'], fromKey: '0', toKey: '8000000000', prune: true }),
   );
+  // Of a key that both sides put in the same order no others are looked at.
+  const { rows: within } = await bridge.source.query(
+    'SELECT count(*)::int + 1 AS n FROM sparse WHERE id >= 0 AND id < 8000000000',
+  );
+  expect(prune).toMatchObject({ kind: 'prune', rowsRead: within[0].n, rowsPruned: 1 });
+  const composite = { fromKey: '[-1, "c"]', toKey: '[2, "a"]', prune: true };
+  await done(bridge, await request(bridge, { entities: ['pair'], ...composite }));
   expect(await bridge.rows("SELECT id FROM crm.sparse WHERE v = N'x' ORDER BY id")).toEqual([
     { id: '-9000000001' },
     { id: '9000000000' },
