@@ -2,11 +2,13 @@
 // Guarantees: each piece is a short transaction of its own: nothing is locked beyond it, whoever waits for what; bytes of a piece
 // are bounded; a table that was rewritten or truncated since, which a snapshot does not survive, is told and not read.
 // https://www.postgresql.org/docs/current/mvcc-caveats.html
+import { setTimeout as pause } from 'node:timers/promises';
 import { type ClientConfig, escapeIdentifier, escapeLiteral } from 'pg';
 import type { Relation, SourceRow } from '../change/source-change.ts';
 import type { ChunkLimits } from './chunk-reader.ts';
 import { type ChunkRange, type ChunkTable, copyChunk, type KeyValues } from './chunk-statement.ts';
 import { copiedRows, copyOut } from './copy-out.ts';
+import { fault } from './source-fault.ts';
 import { TableSession } from './table-session.ts';
 
 export interface WantedPiece {
@@ -31,6 +33,7 @@ export interface SnapshotPiece {
   readonly isLast: boolean;
 }
 
+const SETTLE_POLL_MS = 20;
 /** Rows of the first piece; what is wide shows there. */
 const FIRST_ROWS = 1_000;
 
@@ -103,6 +106,41 @@ export class SnapshotReader {
   #rowsWithin(table: ChunkTable, bytes: number): number {
     if (this.#seen?.table !== quoted(table)) return FIRST_ROWS;
     return Math.max(1, Math.floor(bytes / Math.max(1, this.#seen.width)));
+  }
+}
+
+/**
+ * Resolves when every transaction that the snapshot shows has ended for everybody. A commit stands in the WAL a moment before the
+ * server notes it, and whoever met one of its rows in between would take it for rolled back. Throws WB2001 after `withinMs`.
+ */
+export async function snapshotSettled(
+  config: ClientConfig,
+  snapshot: string,
+  withinMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const session = await TableSession.open(config, signal);
+  try {
+    const [shown] = await session.readOnly(async () => {
+      await session.client.query(`SET TRANSACTION SNAPSHOT ${escapeLiteral(snapshot)}`);
+      return session.rows('SELECT pg_catalog.pg_current_snapshot()::text AS snapshot', []);
+    }, 'REPEATABLE READ');
+    for (const deadline = Date.now() + withinMs; ; await pause(SETTLE_POLL_MS, undefined, { signal })) {
+      const [row] = await session.rows(
+        `SELECT count(*) AS open FROM pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) AS xid
+         WHERE pg_catalog.pg_visible_in_snapshot(xid, $1::pg_snapshot)`,
+        [shown?.snapshot ?? ''],
+      );
+      if (row?.open === '0') return;
+      if (Date.now() > deadline) {
+        throw fault('WB2001', 'transient', {
+          what: 'A transaction of the source stands in its WAL as committed, and does not come to its end.',
+          next: 'Look at pg_stat_activity; with synchronous replication, at the standby that it waits for.',
+        });
+      }
+    }
+  } finally {
+    await session.close(signal);
   }
 }
 

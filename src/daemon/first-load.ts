@@ -7,7 +7,7 @@ import { RecordWriter } from '../canonical/record-writer.ts';
 import { ChunkReader } from '../capture/chunk-reader.ts';
 import { ExportedSnapshot } from '../capture/exported-snapshot.ts';
 import { readSlotHealth, runsShort, type SlotHealth } from '../capture/slot-health.ts';
-import { tableFiles } from '../capture/snapshot-reader.ts';
+import { snapshotSettled, tableFiles } from '../capture/snapshot-reader.ts';
 import { withSource } from '../capture/source-client.ts';
 import { comparePositions, formatLsn, ORIGIN, type Position, wholeAt } from '../change/position.ts';
 import type { SourceTransaction } from '../change/source-change.ts';
@@ -115,6 +115,12 @@ export class FirstLoad {
       this.#signal,
     );
     const snapshot = await ExportedSnapshot.take(source, SNAPSHOT_WITHIN_MS, this.#signal);
+    try {
+      await snapshotSettled(source, snapshot.name, SNAPSHOT_WITHIN_MS, this.#signal);
+    } catch (error) {
+      await snapshot.close();
+      throw error;
+    }
     const { lsn, takenAtMicros } = snapshot;
     // What commits at `lsn` is not in the snapshot: the last position that is covered is the one before.
     const transaction: SourceTransaction = { xid: 0, commitLsn: lsn - 1n, commitTimeMicros: takenAtMicros };

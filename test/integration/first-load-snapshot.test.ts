@@ -5,6 +5,7 @@ import { expect, inject, test } from 'vitest';
 import { createQueue } from '../../sandbox/address.ts';
 import { copiedRows, copyOut } from '../../src/capture/copy-out.ts';
 import { ExportedSnapshot } from '../../src/capture/exported-snapshot.ts';
+import { snapshotSettled } from '../../src/capture/snapshot-reader.ts';
 import { WalTail } from '../../src/capture/stream.ts';
 import { Recorder, until } from './capture-recorder.ts';
 
@@ -27,18 +28,25 @@ test('a snapshot shows exactly what commits before its point, while several writ
     }
     await connection.end();
   });
+  const late = new Client({ connectionString: url });
+  await late.connect();
   const signal = new AbortController();
   const snapshots: { lsn: bigint; seen: Set<string> }[] = [];
   for (let round = 0; round < 25; round += 1) {
     const snapshot = await ExportedSnapshot.take({ connectionString: url }, 30_000, signal.signal);
+    // Begun behind the snapshot, which does not show it: nobody waits for it.
+    await late.query(`BEGIN; INSERT INTO t VALUES (9, ${round})`);
+    await snapshotSettled({ connectionString: url }, snapshot.name, 30_000, signal.signal);
     await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ; SET TRANSACTION SNAPSHOT '${snapshot.name}'`);
     const { rows } = await client.query<{ name: string }>(`SELECT writer || '/' || id AS name FROM t`);
     await client.query('COMMIT');
     snapshots.push({ lsn: snapshot.lsn, seen: new Set(rows.map(({ name }) => name)) });
     await snapshot.close();
+    await late.query('COMMIT');
   }
   writing.abort();
   await Promise.all(writers);
+  await late.end();
   const { rows } = await client.query<{ n: number }>('SELECT count(*)::int AS n FROM t');
   const recorder = new Recorder();
   const tail = new WalTail({ connection: { connectionString: url }, slot: SLOT, publications: ['p'] });
