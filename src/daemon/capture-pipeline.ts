@@ -115,11 +115,6 @@ export class CapturePipeline implements ChangeConsumer {
     if (loaded !== null) for (const lane of this.#lanes) lane.start = loaded;
   }
 
-  /** The stream waits for the lanes. */
-  get isResuming(): boolean {
-    return this.#resuming !== null;
-  }
-
   relation(relation: Relation, previous: Relation | null): void {
     const { mappings, tables, onNotice, onReshaped } = this.#options;
     if (previous !== null) {
