@@ -8,15 +8,19 @@ import {
   type ChunkRange,
   type ChunkTable,
   type KeyValues,
+  type Statement,
   selectAbsent,
   selectBoundaries,
   selectChunk,
   selectKeys,
 } from './chunk-statement.ts';
+import { selectVersions } from './digest-statement.ts';
 import { TableSession, type TableShape } from './table-session.ts';
 
 /** Prefix of the logical messages that are watermarks. */
 export const WATERMARK_PREFIX = 'walbridge.backfill';
+/** Prefix of those that a lane's watermark is to pass, for nobody reads them: their content is the lane's name. */
+export const BARRIER_PREFIX = 'walbridge.verify';
 
 export interface ChunkLimits {
   readonly rows: number;
@@ -61,9 +65,9 @@ export class ChunkReader {
   }
 
   /** Writes a watermark into the WAL, as a transaction of its own; it has committed when this resolves. */
-  async mark(content: string): Promise<Lsn> {
+  async mark(content: string, prefix = WATERMARK_PREFIX): Promise<Lsn> {
     const rows = await this.#session.rows(`SELECT pg_catalog.pg_logical_emit_message(true, $1, $2) AS lsn`, [
-      WATERMARK_PREFIX,
+      prefix,
       content,
     ]);
     return parseLsn(rows[0]?.lsn ?? '0/0');
@@ -152,6 +156,38 @@ export class ChunkReader {
       this.#session.query(selectKeys(table, shape.keyTypes, namesOf(shape), keys)),
     );
     return { relation: relationOf(table, fields), rows, lastKey: null, isLast: true };
+  }
+
+  /** The rows of the given keys, each with its key's number (` n`, from 1) and what changes with every update of it (` version`). */
+  async readVersions(
+    table: ChunkTable,
+    wanted: readonly string[],
+    keys: readonly KeyValues[],
+  ): Promise<Pick<ChunkRead, 'relation' | 'rows'>> {
+    const shape = await this.#session.shape(table, wanted);
+    const { rows, fields } = await this.#session.readOnly(() =>
+      this.#session.query(selectVersions(table, shape.keyTypes, namesOf(shape), keys)),
+    );
+    return { relation: relationOf(table, fields), rows };
+  }
+
+  /** What a SELECT over the table gives, as PostgreSQL's text. `isScan`: it reads most of the table, and need not go by the key. */
+  async select(
+    table: ChunkTable,
+    statement: Statement,
+    isScan: boolean,
+  ): Promise<Pick<ChunkRead, 'relation' | 'rows'>> {
+    await this.#session.shape(table, []);
+    const { rows, fields } = await this.#session.readOnly(async () => {
+      if (isScan) await this.#session.query({ text: 'SET LOCAL enable_seqscan = on', values: [] });
+      return this.#session.query(statement);
+    });
+    return { relation: relationOf(table, fields), rows };
+  }
+
+  async serverEncoding(): Promise<string> {
+    const rows = await this.#session.rows("SELECT pg_catalog.current_setting('server_encoding') AS name", []);
+    return rows[0]?.name ?? '';
   }
 
   /** Of the given keys those that lie in the range and that no row of the table has. */

@@ -187,24 +187,30 @@ function rangeConditions(
   ];
 }
 
-function keyTable(table: ChunkTable, types: readonly string[], keys: readonly KeyValues[]) {
+/** The keys as a table, from one array a column; `more` columns may take `a.n`, the key's number from 1. */
+export function keyTable(
+  table: ChunkTable,
+  types: readonly string[],
+  keys: readonly KeyValues[],
+  more = '',
+): { readonly source: string; readonly values: string[][] } {
   const columns = table.key.map(
     (column, index) => `a.k${index}::${types[index]} AS ${escapeIdentifier(column)}`,
   );
   const arrays = table.key.map((_column, index) => `$${index + 1}::text[]`).join(', ');
   const names = table.key.map((_column, index) => `k${index}`).join(', ');
   return {
-    source: `(SELECT ${columns.join(', ')} FROM unnest(${arrays}) AS a(${names}))`,
+    source: `(SELECT ${columns.join(', ')}${more} FROM unnest(${arrays}) WITH ORDINALITY AS a(${names}, n))`,
     values: table.key.map((_column, index) => keys.map((key) => key[index] ?? '')),
   };
 }
 
-function sameKey(table: ChunkTable): string {
+export function sameKey(table: ChunkTable): string {
   return table.key
     .map((column) => `t.${escapeIdentifier(column)} = w.${escapeIdentifier(column)}`)
     .join(' AND ');
 }
 
-function fromClause(table: ChunkTable): string {
+export function fromClause(table: ChunkTable): string {
   return `${table.isPartitioned ? '' : 'ONLY '}${escapeIdentifier(table.schema)}.${escapeIdentifier(table.table)}`;
 }

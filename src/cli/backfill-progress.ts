@@ -56,6 +56,15 @@ function together(a: BackfillStatus, b: BackfillStatus): BackfillStatus {
   };
 }
 
+/** As JSON; of keys that the step names, their number. */
+export function stepLine(step: BackfillStatus): string {
+  const { keys, ...options } = step.options;
+  return JSON.stringify({
+    ...step,
+    options: { ...options, ...(keys !== undefined && { keys: keys.length }) },
+  });
+}
+
 /** Of the usual entities with their step. */
 const NAME_WIDTH = 29;
 
@@ -94,7 +103,7 @@ export class BackfillProgress {
   }
 
   #line(name: string, step: BackfillStatus): void {
-    const line = JSON.stringify(step);
+    const line = stepLine(step);
     if (this.#lines.get(name) === line) return;
     this.#lines.set(name, line);
     this.#out.write(`${line}\n`);

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { BackfillControl, BackfillRequest, BackfillStatus } from '../daemon/backfill-control.ts';
-import { BackfillProgress, isOver, withoutRanges } from './backfill-progress.ts';
+import { BackfillProgress, isOver, stepLine, withoutRanges } from './backfill-progress.ts';
 import { exitCodes, type GlobalOptions, runCommand, settingsOf } from './context.ts';
 
 const FOLLOW_MS = 500;
@@ -148,7 +148,7 @@ async function follow(control: BackfillControl, id: string, json: boolean): Prom
 
 function print(steps: readonly BackfillStatus[], json: boolean): number {
   if (json) {
-    for (const step of steps) process.stdout.write(`${JSON.stringify(step)}\n`);
+    for (const step of steps) process.stdout.write(`${stepLine(step)}\n`);
     return exitCodes.done;
   }
   const table = new Table({

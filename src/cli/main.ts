@@ -12,6 +12,7 @@ import { addRewind } from './rewind.ts';
 import { addRun } from './run.ts';
 import { addSkip } from './skip.ts';
 import { addStatus } from './status.ts';
+import { addVerify } from './verify.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -27,7 +28,17 @@ const program = new Command('walbridge')
   )
   .showHelpAfterError()
   .exitOverride();
-for (const add of [addRun, addInit, addCheck, addGenerate, addStatus, addBackfill, addRewind, addSkip])
+for (const add of [
+  addRun,
+  addInit,
+  addCheck,
+  addGenerate,
+  addStatus,
+  addBackfill,
+  addRewind,
+  addSkip,
+  addVerify,
+])
   add(program);
 for (const command of program.commands) {
   command.exitOverride();

@@ -65,5 +65,16 @@ function formatStatus(status: Status): string {
     slot === null
       ? 'slot: unknown'
       : `slot: ${slot.isActive ? 'read' : 'not read by anybody'}, holds ${slot.retainedBytes} bytes of WAL, ${slot.walStatus ?? 'nothing reserved'}`;
-  return [table.toString(), held, ...status.problems].join('\n');
+  const verified = status.verifications.map(formatVerification);
+  return [table.toString(), held, ...verified, ...status.problems].join('\n');
+}
+
+function formatVerification(last: Status['verifications'][number]): string {
+  const { missing, extra, different, quarantined, unsettled } = last;
+  const counts = Object.entries({ missing, extra, different, quarantined, unsettled })
+    .filter(([, count]) => count > 0)
+    .map(([kind, count]) => `${count} ${kind}`);
+  const share = last.share < 1 ? ` (${(last.share * 100).toPrecision(2)} % of the rows)` : '';
+  const trouble = last.errorCode === null ? '' : `; ${last.errorCode} ${last.error}`;
+  return `verified ${last.entity} ${last.finishedAt}: ${[last.state, ...counts].join(', ')}${share}${trouble}`;
 }

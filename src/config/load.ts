@@ -160,7 +160,8 @@ function overrideFromEnvironment(
 /** A variable's text in the type of its setting. */
 function fromText(path: readonly string[], text: string): unknown {
   if (path.at(-1) === 'publications') return text.split(',').map((name) => name.trim());
-  if (/(Rows|Bytes|Ms)$/.test(path.at(-1) ?? '') && /^\d+$/.test(text)) return Number(text);
+  if (/(Rows|Bytes|Ms|Days|Percent)$/.test(path.at(-1) ?? '') && /^\d+(\.\d+)?$/.test(text))
+    return Number(text);
   return text;
 }
 

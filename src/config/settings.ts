@@ -1,5 +1,6 @@
 // The shape of walbridge's configuration: every key, its unit, its default. The one source of types, checks and defaults.
 // Guarantees: plain frozen data; nothing in it is read anywhere but at start.
+import { CronPattern } from 'croner';
 import { z } from 'zod';
 
 const positive = z.number().int().positive();
@@ -66,6 +67,16 @@ const shutdown = z.strictObject({
   graceMs: z.number().int().nonnegative().default(10_000),
 });
 
+const verify = z.strictObject({
+  /** When the capture role compares source and warehouse by itself; never without it. Five fields, in UTC. */
+  cron: z
+    .string()
+    .refine(isCron, 'expected a cron expression of five fields, such as "0 3 * * *"')
+    .optional(),
+  /** Share of the rows that it compares each time, in percent. */
+  samplePercent: z.number().positive().max(100).default(100),
+});
+
 const log = z.strictObject({
   level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
@@ -93,8 +104,17 @@ export const settingsSchema = z.strictObject({
   lane: lane.prefault({}),
   retry: retry.prefault({}),
   shutdown: shutdown.prefault({}),
+  verify: verify.prefault({}),
   log: log.prefault({}),
 });
+
+function isCron(text: string): boolean {
+  try {
+    return new CronPattern(text, undefined, { mode: '5-part' }) !== null;
+  } catch {
+    return false;
+  }
+}
 
 /** The validated configuration; folders are absolute, passwords merged into nothing: see `secrets`. */
 export type Settings = z.output<typeof settingsSchema>;

@@ -4,7 +4,12 @@ import { randomUUID } from 'node:crypto';
 import { WalbridgeError } from '../fault/fault.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import { nearestName } from '../text/nearest-name.ts';
-import type { BackfillKind, BackfillOptions, BackfillStep } from '../warehouse/backfill-step.ts';
+import {
+  type BackfillKind,
+  type BackfillOptions,
+  type BackfillStep,
+  noOptions,
+} from '../warehouse/backfill-step.ts';
 import { keyWayBack, sourceKeyOf } from './backfill-table.ts';
 
 export interface BackfillRequest {
@@ -98,6 +103,26 @@ export function planBackfill(
       toKey: keyOf('--to-key', request.toKey, mapping),
     }));
   });
+}
+
+/** Exactly the given rows, entity by entity, all with one id: those that the source has are written, the others deleted. */
+export function planRepair(
+  keys: ReadonlyMap<CompiledMapping, readonly (readonly string[])[]>,
+  chunkRows: number,
+): BackfillStep[] {
+  const id = randomUUID();
+  return [...keys].flatMap(([{ entity, lane }, wanted]) =>
+    (['backfill', 'prune'] as const).map((kind, range) => ({
+      id,
+      entity,
+      range,
+      lane,
+      kind,
+      options: { ...noOptions, chunkRows, prune: true, parallel: 1, keys: wanted },
+      fromKey: null,
+      toKey: null,
+    })),
+  );
 }
 
 function named(name: string, mappings: readonly CompiledMapping[]): CompiledMapping {

@@ -71,12 +71,15 @@ export class BackfillRun {
   }
 
   async #start(): Promise<boolean> {
+    const { keys } = this.#step.options;
     const estimated =
       this.#step.kind !== 'backfill' || this.#step.rowsEstimated !== null
         ? null
-        : await this.#retry(() =>
-            this.#chunk.withReader((reader) => reader.estimate(this.#table, this.#range)),
-          );
+        : keys !== undefined
+          ? keys.length
+          : await this.#retry(() =>
+              this.#chunk.withReader((reader) => reader.estimate(this.#table, this.#range)),
+            );
     return this.#retry(() => startBackfill(this.#context.warehouse, this.#step, estimated));
   }
 
@@ -160,16 +163,45 @@ export class BackfillRun {
   #copyChunk(after: KeyValues | null): Promise<UnderWay | null> {
     const columns = readColumnsOf(this.#context.mapping);
     const limits = { rows: this.#step.options.chunkRows, bytes: CHUNK_BYTES };
+    const named = this.#nextKeys(after);
+    if (named !== null) {
+      return this.#chunk.take('rows', async (reader) => ({
+        ...(await reader.readKeys(this.#table, columns, named.keys)),
+        lastKey: named.keys.at(-1) ?? null,
+        isLast: named.isLast,
+        examined: named.keys.length,
+      }));
+    }
     return this.#chunk.take('rows', async (reader) => {
       const chunk = await reader.read(this.#table, columns, this.#range, after, limits);
       return { ...chunk, examined: chunk.rows.length };
     });
   }
 
+  /** Of a step that names its keys the next ones; null of any other. */
+  #nextKeys(
+    after: KeyValues | null,
+  ): { readonly keys: readonly KeyValues[]; readonly isLast: boolean } | null {
+    const { keys, chunkRows } = this.#step.options;
+    if (keys === undefined) return null;
+    const last = JSON.stringify(after);
+    const start = after === null ? 0 : keys.findIndex((key) => JSON.stringify(key) === last) + 1;
+    return { keys: keys.slice(start, start + chunkRows), isLast: start + chunkRows >= keys.length };
+  }
+
   /** Keys of the warehouse that the source has no more. When they are read does not matter: the source's word does. */
   async #pruneChunk(after: KeyValues | null): Promise<UnderWay | null> {
     const { mapping, warehouse } = this.#context;
     const limit = this.#step.options.chunkRows;
+    const named = this.#nextKeys(after);
+    if (named !== null) {
+      return this.#chunk.take('absent', async (reader) => ({
+        ...(await reader.readAbsent(this.#table, { from: null, to: null }, named.keys)),
+        lastKey: named.keys.at(-1) ?? null,
+        isLast: named.isLast,
+        examined: named.keys.length,
+      }));
+    }
     const way = wayBack(mapping);
     // Of a text the two sides have orders of their own: then the source tells what of all the keys lies in the range.
     const isSameOrder = way.every(({ column }, index) => mapping.target.key[index] === column);
@@ -211,7 +243,7 @@ export class BackfillRun {
   async #completeRows(): Promise<boolean> {
     const { mapping, warehouse } = this.#context;
     const way = keyWayBack(mapping);
-    if ('problem' in way) return true;
+    if ('problem' in way || this.#step.options.keys !== undefined) return true;
     const limit = this.#step.options.chunkRows;
     for (let round = 0, last = ''; round < INCOMPLETE_ROUNDS; round += 1) {
       const found = await this.#retry(() => readIncompleteKeys(warehouse, this.#step.entity, limit));

@@ -6,7 +6,7 @@ import { appendEvent, appendTransaction } from '../canonical/batch-codec.ts';
 import type { CanonicalEvent } from '../canonical/event.ts';
 import { RecordWriter } from '../canonical/record-writer.ts';
 import type { ChangeConsumer } from '../capture/change-consumer.ts';
-import { WATERMARK_PREFIX } from '../capture/chunk-reader.ts';
+import { BARRIER_PREFIX, WATERMARK_PREFIX } from '../capture/chunk-reader.ts';
 import type { Watermark } from '../change/batch.ts';
 import { type Lsn, ORIGIN, type Position, WHOLE, wholeAt } from '../change/position.ts';
 import type { LogicalMessage, Relation, SourceChange, SourceTransaction } from '../change/source-change.ts';
@@ -196,9 +196,17 @@ export class CapturePipeline implements ChangeConsumer {
 
   message({ transactional, prefix, content }: LogicalMessage): Promise<void> | undefined {
     const transaction = this.#transaction;
-    if (!transactional || prefix !== WATERMARK_PREFIX || transaction === null) return undefined;
+    if (!transactional || transaction === null) return undefined;
+    if (prefix === BARRIER_PREFIX) this.#pass(content.toString('utf8'));
+    if (prefix !== WATERMARK_PREFIX) return undefined;
     const due = this.#options.backfills.marked(content.toString('utf8'), transaction);
     return due === null ? undefined : this.#handOver(due, transaction);
+  }
+
+  /** The lane's watermark moves on with the transaction, though there is nothing to write. */
+  #pass(name: string): void {
+    const lane = this.#laneOf.get(name);
+    if (lane !== undefined && lane.skipThrough !== WHOLE) lane.isTouched = true;
   }
 
   /** A chunk's rows are the changes of the transaction that brought its high watermark. */

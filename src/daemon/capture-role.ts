@@ -25,6 +25,7 @@ import { FirstLoad } from './first-load.ts';
 import { wantedSource } from './inspection.ts';
 import type { LoadedMappings } from './load-mappings.ts';
 import { FaultLog, type Logger } from './log.ts';
+import { serveVerifications } from './verify-schedule.ts';
 
 /** Watermarks are read, losses looked for and positions acknowledged this often. */
 const AUDIT_MS = 1000;
@@ -189,11 +190,17 @@ export async function runCapture(
     // Its fault ends the tail, too.
     const auditing = audit.run(ended).finally(() => ending.abort());
     auditing.catch(() => undefined);
+    const verifying = serveVerifications(
+      settings,
+      loaded.mappings,
+      { isStreaming: () => tail.state === 'streaming', log, faults },
+      ended,
+    );
     try {
       await tail.run(pipeline, ended);
     } finally {
       ending.abort();
-      await Promise.allSettled([auditing, backfilling]);
+      await Promise.allSettled([auditing, backfilling, verifying]);
       log.info(
         { acknowledged: tail.acknowledged === null ? null : formatLsn(tail.acknowledged) },
         'capture stopped',

@@ -26,8 +26,9 @@ export function wholeRequest(
   return [];
 }
 
-/** Not begun, and without a condition. */
+/** Not begun, without a condition, and not of single keys. */
 function isUntouched({ state, options, doneKey }: BackfillStatus): boolean {
   const isActive = state === 'queued' || state === 'running';
-  return isActive && options.where === null && options.since === null && doneKey === null;
+  const isAll = options.where === null && options.since === null && options.keys === undefined;
+  return isActive && isAll && doneKey === null;
 }

@@ -7,6 +7,7 @@ import { formatPosition } from '../change/position.ts';
 import type { Settings } from '../config/settings.ts';
 import { type LaneQueueStatus, readLaneQueue } from '../lanes/lane-queue.ts';
 import { openWarehouse } from '../warehouse/connection.ts';
+import { type PastVerification, readLastVerifications } from '../warehouse/verification-store.ts';
 import { readWatermarks } from '../warehouse/watermark.ts';
 import { openQueueBackend, sourceOf, warehouseOf } from './connections.ts';
 import { unreachable } from './inspection.ts';
@@ -30,12 +31,15 @@ export interface LaneStatus {
 export interface Status {
   readonly slot: SlotHealth | null;
   readonly lanes: readonly LaneStatus[];
+  /** The last verification of each entity. */
+  readonly verifications: readonly PastVerification[];
   /** What could not be asked, or is not as it must be. */
   readonly problems: readonly string[];
 }
 
 export async function readStatus(settings: Settings, log: Logger): Promise<Status> {
-  const { lanes } = await loadMappings(settings);
+  const { lanes, mappings } = await loadMappings(settings);
+  const entities = new Set(mappings.map(({ entity }) => entity));
   const problems: string[] = [];
   const orNull = async <T>(part: 'source' | 'warehouse' | 'queue', asking: Promise<T>): Promise<T | null> => {
     try {
@@ -46,12 +50,12 @@ export async function readStatus(settings: Settings, log: Logger): Promise<Statu
     }
   };
   const backend = openQueueBackend(settings, new FaultLog(log));
-  const [slot, watermarks, queues] = await Promise.all([
+  const [slot, known, queues] = await Promise.all([
     orNull(
       'source',
       withSource(sourceOf(settings), (client) => readSlotHealth(client, settings.source.slot)),
     ),
-    orNull('warehouse', watermarksOf(settings)),
+    orNull('warehouse', inWarehouse(settings)),
     orNull(
       'queue',
       queuesOf(lanes, (lane) => readLaneQueue(backend, lane)),
@@ -63,8 +67,9 @@ export async function readStatus(settings: Settings, log: Logger): Promise<Statu
   return {
     slot,
     problems,
+    verifications: (known?.verifications ?? []).filter(({ entity }) => entities.has(entity)),
     lanes: lanes.map((lane) => {
-      const watermark = watermarks?.find((row) => row.lane === lane);
+      const watermark = known?.watermarks.find((row) => row.lane === lane);
       const queue = queues?.get(lane);
       return laneStatus(lane, watermark, queue, slot, now);
     }),
@@ -94,10 +99,14 @@ function laneStatus(
   };
 }
 
-async function watermarksOf(settings: Settings): Promise<readonly Watermark[]> {
+async function inWarehouse(settings: Settings): Promise<{
+  readonly watermarks: readonly Watermark[];
+  readonly verifications: readonly PastVerification[];
+}> {
   const warehouse = await openWarehouse(warehouseOf(settings), { poolSize: 1 });
   try {
-    return await readWatermarks(warehouse);
+    const watermarks = await readWatermarks(warehouse);
+    return { watermarks, verifications: (await readLastVerifications(warehouse)) ?? [] };
   } finally {
     await warehouse.close();
   }

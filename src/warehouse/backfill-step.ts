@@ -16,6 +16,8 @@ export interface BackfillOptions {
   readonly parallel: number | null;
   /** It is one of the ranges that the entity's keys were split into. */
   readonly isRange: boolean;
+  /** These keys only (PostgreSQL's text, by the columns of the mapping's source key), in place of a range. */
+  readonly keys?: readonly (readonly string[])[];
 }
 
 /** What to do; one row of the control table. */

@@ -63,10 +63,9 @@ VALUES (@id, @entity, @range, @lane, @kind, 'queued', @options, @from, @to, 0, 0
           actor: nvarchar(actor),
         },
       );
-      await recordAudit(session, actor, `backfill ${step.kind}`, step.entity, {
-        id: step.id,
-        ...step.options,
-      });
+      const { keys, ...options } = step.options;
+      const detail = { id: step.id, ...options, ...(keys !== undefined && { keys: keys.length }) };
+      await recordAudit(session, actor, `backfill ${step.kind}`, step.entity, detail);
     }
   });
 }

@@ -12,6 +12,7 @@ const names = {
   quarantine: 'quarantine',
   anomaly: 'anomaly',
   backfill: 'backfill',
+  verification: 'verification',
   audit: 'audit',
 } as const;
 

@@ -159,6 +159,37 @@ export const migrations: readonly Migration[] = [
   [is_skipped] bit NULL`,
     ],
   },
+  {
+    version: 4,
+    description: 'Verifications',
+    statements: [
+      `CREATE TABLE [walbridge].[verification] (
+  [verification_id] varchar(36) NOT NULL,
+  [entity] nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL,
+  [state] varchar(16) NOT NULL,
+  [way] varchar(8) NOT NULL,
+  [share] float NOT NULL,
+  [source_rows] bigint NOT NULL,
+  [warehouse_rows] bigint NOT NULL,
+  [rows_listed] bigint NOT NULL,
+  [rows_read] bigint NOT NULL,
+  [missing] bigint NOT NULL,
+  [extra] bigint NOT NULL,
+  [different] bigint NOT NULL,
+  [quarantined] bigint NOT NULL,
+  [unsettled] bigint NOT NULL,
+  [is_cut_short] bit NOT NULL,
+  [repair_id] varchar(36) NULL,
+  [error_code] varchar(8) NULL,
+  [error] nvarchar(2000) NULL,
+  [requested_by] nvarchar(128) NOT NULL,
+  [started_at] datetimeoffset(6) NOT NULL,
+  [finished_at] datetimeoffset(6) NOT NULL,
+  CONSTRAINT [PK_walbridge_verification] PRIMARY KEY CLUSTERED ([verification_id], [entity])
+)`,
+      'CREATE INDEX [IX_walbridge_verification_entity] ON [walbridge].[verification] ([entity], [finished_at])',
+    ],
+  },
 ];
 
 /** What must stand before the first step can be recorded. CREATE SCHEMA has to be alone in its batch. */

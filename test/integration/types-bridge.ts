@@ -36,6 +36,9 @@ export interface BridgeOptions {
   readonly edit?: (table: string, mapping: string) => string;
   readonly editSchema?: (table: string, schema: string) => string;
   readonly lane?: Readonly<Record<string, number>>;
+  readonly verify?: Readonly<Record<string, unknown>>;
+  /** T-SQL that the warehouse has seen before `init`, a batch each. */
+  readonly legacy?: readonly string[];
 }
 
 export class Bridge {
@@ -76,6 +79,7 @@ export class Bridge {
       schemas: join(folder, 'schemas'),
       mappings: join(folder, 'mappings'),
       lane: options.lane ?? {},
+      verify: options.verify ?? {},
       retry: { initialMs: 50, maximumMs: 200 },
     });
     const described = await withSource(sourceOf(settings), (client) =>
@@ -91,6 +95,11 @@ export class Bridge {
       const schema = options.editSchema?.(table.table, written.schemaText) ?? written.schemaText;
       await write(join(settings.schemas, written.schemaPath), schema);
       await write(join(settings.mappings, written.mappingPath), mapping);
+    }
+    if (options.legacy !== undefined) {
+      const warehouse = await openWarehouse({ connectionString });
+      for (const batch of options.legacy) await warehouse.batch(batch);
+      await warehouse.close();
     }
     const { findings, applied } = await initialise(settings, false, 'test', log);
     if (!applied) throw new Error(findings.map(({ text }) => text).join('\n'));

@@ -41,6 +41,8 @@ describe('values', () => {
     ["CASE WHEN 'a' = 'á' THEN 1 ELSE 0 END", '0'],
     ["CASE WHEN N'a' COLLATE Latin1_General_BIN2 = N'A' THEN 1 ELSE 0 END", '0'],
     ["CASE WHEN '' IS NULL THEN 1 ELSE 0 END", '0'],
+    ['CONVERT(varchar(16), CONVERT(binary(8), CAST(-0.5 AS float)), 2)', 'BFE0000000000000'],
+    ['CONVERT(varchar(8), CONVERT(binary(4), CAST(1 AS real)), 2)', '3F800000'],
     ["'a ' + 'b'", 'a b'],
     ["'a' + NULL", null],
     ["'1' + 2", '3'],

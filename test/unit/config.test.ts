@@ -33,6 +33,23 @@ describe('configuration', () => {
     expect(Object.isFrozen(settings?.lane)).toBe(true);
   });
 
+  it('takes a cron expression of five fields for verify.cron, and no other', () => {
+    expect(parse(`${minimal}verify: {cron: '0 3 * * 1-5', samplePercent: 2.5}\n`).settings?.verify).toEqual({
+      cron: '0 3 * * 1-5',
+      samplePercent: 2.5,
+    });
+    expect(parse(minimal, { WALBRIDGE_VERIFY_SAMPLE_PERCENT: '0.5' }).settings?.verify).toEqual({
+      samplePercent: 0.5,
+    });
+    for (const cron of ['daily', '0 0 3 * * *', '61 * * * *', '']) {
+      expect(findings(`${minimal}verify: {cron: '${cron}'}\n`)).toEqual([
+        expect.stringContaining(
+          'walbridge.yaml:7:16: found verify.cron of another kind, expected a cron expression of five fields',
+        ),
+      ]);
+    }
+  });
+
   it('takes every key from the environment, and secrets from files', () => {
     const environment = {
       WALBRIDGE_LANE_MAX_BATCH_ROWS: '7',

@@ -60,6 +60,7 @@ describe('docs/control-tables.md', () => {
       'quarantine',
       'schema_history',
       'slot',
+      'verification',
       'watermark',
     ]);
     for (const [name, columns] of created) expect(documented.get(name), name).toEqual(columns);
