@@ -32,10 +32,11 @@ test('ranges that a step was split into are whole together', () => {
   expect(found(step('1', 'a'), second)).toEqual([]);
 });
 
-test('a condition, a range, --truncate-first, a pause, progress: left to chunks', () => {
+test('a condition, a range, single keys, --truncate-first, a pause, progress: left to chunks', () => {
   const others: Partial<BackfillStatus>[] = [
     { options: { ...noOptions, where: 'true' } },
     { options: { ...noOptions, since: { column: 'c', from: '2026-01-01' } } },
+    { options: { ...noOptions, keys: [['1']] } },
     { fromKey: ['1'] },
     { toKey: ['9'] },
     { state: 'paused' },
