@@ -15,7 +15,9 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:20-slim
+# Two arenas: glibc gives every thread one of its own otherwise, which costs about 10 MB of resident memory.
 ENV NODE_ENV=production \
+    MALLOC_ARENA_MAX=2 \
     WALBRIDGE_CONFIG=/etc/walbridge/config/walbridge.yaml
 WORKDIR /app
 COPY package.json ./

@@ -24,8 +24,11 @@ export interface FeedEvents {
   parted(lane: string, at: Position): void;
 }
 
-/** While the apply side has this many batches, further transactions gather into one: small batches when idle, large under load. */
-const PIPELINE_BATCHES = 2;
+/**
+ * While the apply side has this many batches, further transactions gather into the next, unless that is full: small batches when
+ * idle, large under load. One, for each more that waits its turn adds its own time to every later change's; full ones queue up.
+ */
+const PIPELINE_BATCHES = 1;
 const RETRY_MS = 250;
 
 export class LaneFeed {
