@@ -84,17 +84,22 @@ export async function runCapture(
         onRetry: onRetry('queue'),
       });
       closing.push(() => queue.close());
+      // Of a transaction that may have thousands of parts, the first is worth a warning.
+      let partedLsn: bigint | null = null;
       const events = {
         lost: (_lane: string, reason: string) => {
           log.warn({ lane, reason }, 'reading again from the watermark');
           tail.requestRestart();
         },
         retrying: (_lane: string, fault: Parameters<FaultLog['report']>[1]) => faults.report('queue', fault),
-        parted: (_lane: string, at: typeof ORIGIN) =>
-          log.warn(
+        parted: (_lane: string, at: typeof ORIGIN) => {
+          const level = at.lsn === partedLsn ? 'debug' : 'warn';
+          partedLsn = at.lsn;
+          log[level](
             { lane, position: formatPosition(at) },
             'a transaction larger than the lane allows is applied in parts',
-          ),
+          );
+        },
       };
       feeds.set(lane, new LaneFeed(queue, settings.lane, ORIGIN, events, ended));
     }

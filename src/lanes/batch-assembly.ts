@@ -29,6 +29,8 @@ export class BatchAssembly {
   #previous: Position;
   #changes = 0;
   #whole: Boundary | null = null;
+  /** The transaction in hand has been cut: it is not whole any more, and its further parts need be no larger than a batch. */
+  #isParted = false;
 
   constructor(lane: string, limits: BatchLimits, start: Position) {
     this.#lane = lane;
@@ -61,12 +63,15 @@ export class BatchAssembly {
     const before = this.#whole;
     const changes = this.#changes - (before?.changes ?? 0);
     const bytes = this.buffer.length - (before?.bytes ?? 0);
-    return changes >= this.#limits.maxTransactionRows || bytes >= this.#limits.maxTransactionBytes;
+    const { maxBatchRows, maxBatchBytes, maxTransactionRows, maxTransactionBytes } = this.#limits;
+    if (changes >= maxTransactionRows || bytes >= maxTransactionBytes) return true;
+    return this.#isParted && (changes >= maxBatchRows || bytes >= maxBatchBytes);
   }
 
   /** The transaction in hand ended: everything appended so far is whole. */
   commit(position: Position, commitTimeMicros: bigint): void {
     this.#whole = { bytes: this.buffer.length, changes: this.#changes, position, commitTimeMicros };
+    this.#isParted = false;
   }
 
   /** All whole transactions as one batch, or null where there are none. */
@@ -80,6 +85,7 @@ export class BatchAssembly {
    * must not become visible with half of a later one.
    */
   cutPart(position: Position, commitTimeMicros: bigint): LaneBatch {
+    this.#isParted = true;
     return this.#cut({ bytes: this.buffer.length, changes: this.#changes, position, commitTimeMicros });
   }
 

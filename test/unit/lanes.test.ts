@@ -53,6 +53,9 @@ describe('batch assembly', () => {
               // Nothing else rides with a part.
               expect(batch.changes).toBeLessThanOrEqual(limits.maxTransactionRows);
             }
+            // What goes on within a transaction that is not whole any more is no larger than a batch.
+            if (batch.previous.lsn === batch.last.lsn)
+              expect(batch.changes).toBeLessThanOrEqual(limits.maxBatchRows);
             previous = batch.last;
           }
           const expected = sizes.flatMap((size, index) =>
