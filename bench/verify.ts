@@ -1,8 +1,7 @@
 // `npm run bench:verify`: plants differences of every kind in a large table under traffic, and counts what `walbridge verify` finds,
-// what it reads row by row, and how often it raises a false alarm. WALBRIDGE_ROWS (1000000), WALBRIDGE_PLANTED (100),
-// WALBRIDGE_RUNS (20), WALBRIDGE_RATE (100 statements a second) and WALBRIDGE_SEED (1) choose another show. Exit code 1 when
-// something was missed, or found that was not planted.
-
+// what it reads row by row, and how often it raises a false alarm. Exit code 1 when something was missed, or found that was not planted.
+//   --rows 1000000  --planted 100  --runs 20  --rate 100 (statements a second)  --seed 1
+import { parseArgs } from 'node:util';
 import { createRandom } from '../sandbox/crm/random.ts';
 import { startServers } from '../sandbox/stack.ts';
 import { createBridge } from '../test/faults/bridge.ts';
@@ -17,10 +16,18 @@ import {
   verifyPeople,
 } from '../test/faults/verify-show.ts';
 
-const number = (name: string, otherwise: number) => Number(process.env[`WALBRIDGE_${name}`] ?? otherwise);
-const rows = number('ROWS', 1_000_000);
-const runs = number('RUNS', 20);
-const random = createRandom(number('SEED', 1));
+const { values } = parseArgs({
+  options: {
+    rows: { type: 'string', default: '1000000' },
+    planted: { type: 'string', default: '100' },
+    runs: { type: 'string', default: '20' },
+    rate: { type: 'string', default: '100' },
+    seed: { type: 'string', default: '1' },
+  },
+});
+const rows = Number(values.rows);
+const runs = Number(values.runs);
+const random = createRandom(Number(values.seed));
 
 const began = performance.now();
 const say = (text: string) =>
@@ -53,8 +60,8 @@ try {
     const backfill = await bridge.command('backfill', 'people');
     if (backfill.code !== 0) throw new Error(`${backfill.stdout}${backfill.stderr}${daemon.tail()}`);
     say('backfilled');
-    traffic = changePeople(bridge, rows, number('RATE', 100), random, ending.signal);
-    const planted = await plant(bridge, rows, number('PLANTED', 100), random);
+    traffic = changePeople(bridge, rows, Number(values.rate), random, ending.signal);
+    const planted = await plant(bridge, rows, Number(values.planted), random);
     say(`${planted.length} differences planted; traffic runs`);
     const found = await verifyPeople(bridge, '--repair');
     say(describe(found));
