@@ -209,11 +209,18 @@ function asText(
     form,
     text,
     read: text,
-    ofDriver: String,
+    ofDriver:
+      form.kind === 'time' || form.kind === 'timestamp' ? (value) => withAllDigits(String(value)) : String,
     ofBulk: (value) => ofStaged(String(value)),
     ofText: null,
     isOrdered: false,
   };
+}
+
+/** SQL Server spells all seven digits of a time(7) and datetime2(7); other engines leave out what is zero. */
+export function withAllDigits(time: string): string {
+  const [whole = '', fraction = ''] = time.split('.');
+  return `${whole}.${fraction.padEnd(7, '0')}`;
 }
 
 function decimal(type: SqlServerType, scale: number, style: string): Spelling {
