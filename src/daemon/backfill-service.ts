@@ -16,6 +16,7 @@ import { BackfillRun } from './backfill-run.ts';
 import type { sourceOf } from './connections.ts';
 import type { FirstLoad } from './first-load.ts';
 import { FaultLog, type Logger } from './log.ts';
+import { WakeablePause } from './wakeable-pause.ts';
 
 export interface BackfillServiceOptions {
   readonly mappings: readonly CompiledMapping[];
@@ -47,14 +48,14 @@ export async function serveBackfills(options: BackfillServiceOptions, signal: Ab
   const order = parentsFirst(mappings, tables);
   const running = new Map<string, Running>();
 
-  let wake = () => {};
+  const pause = new WakeablePause();
   const start = (step: BackfillStatus) => {
     const stop = new AbortController();
-    const context = { ...options, faults, onSplit: () => wake() };
+    const context = { ...options, faults, onSplit: () => pause.wake() };
     const ended = runStep(step, context, AbortSignal.any([signal, stop.signal])).finally(() =>
       running.delete(nameOf(step)),
     );
-    void ended.then(() => wake());
+    void ended.then(() => pause.wake());
     running.set(nameOf(step), { step, stop, ended });
   };
 
@@ -79,16 +80,7 @@ export async function serveBackfills(options: BackfillServiceOptions, signal: Ab
     } catch (error) {
       faults.report('backfills', asWalbridgeError(error));
     }
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, POLL_MS);
-      signal.addEventListener('abort', done);
-      wake = done;
-    });
+    await pause.wait(POLL_MS, signal);
   }
   await Promise.all([...running.values()].map(({ ended }) => ended));
 }

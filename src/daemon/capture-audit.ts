@@ -13,6 +13,7 @@ import type { AcknowledgementGate } from './acknowledgement-gate.ts';
 import type { CapturePipeline } from './capture-pipeline.ts';
 import type { FaultLog, Logger } from './log.ts';
 import { isLossy, lossySource } from './source-guard.ts';
+import { WakeablePause } from './wakeable-pause.ts';
 
 export interface AuditOptions {
   readonly feeds: ReadonlyMap<string, LaneFeed>;
@@ -33,7 +34,7 @@ export interface AuditOptions {
 export class CaptureAudit {
   readonly #options: AuditOptions;
   #lastGood: SourceLook | null = null;
-  #wake = () => {};
+  readonly #pause = new WakeablePause();
 
   constructor(options: AuditOptions) {
     this.#options = options;
@@ -41,23 +42,14 @@ export class CaptureAudit {
 
   /** Audits at once: something of the source has changed. */
   hurry(): void {
-    this.#wake();
+    this.#pause.wake();
   }
 
   /** Until the signal. Throws the permanent faults after which nothing may be acknowledged any more. */
   async run(signal: AbortSignal): Promise<void> {
     const { everyMs, faults } = this.#options;
     while (!signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          signal.removeEventListener('abort', done);
-          resolve();
-        };
-        const timer = setTimeout(done, everyMs);
-        signal.addEventListener('abort', done);
-        this.#wake = done;
-      });
+      await this.#pause.wait(everyMs, signal);
       if (signal.aborted) return;
       try {
         await this.#round(signal);
