@@ -8,6 +8,7 @@ import pg from 'pg';
 import { pino } from 'pino';
 import { inject } from 'vitest';
 import { createQueue, createWarehouse } from '../../sandbox/address.ts';
+import type { PostgresAddress } from '../../sandbox/postgres.ts';
 import { describeTables } from '../../src/capture/describe-tables.ts';
 import { withSource } from '../../src/capture/source-client.ts';
 import type { TableName } from '../../src/change/table-description.ts';
@@ -30,6 +31,8 @@ const log = pino({ level: process.env.WALBRIDGE_TEST_LOG ?? 'silent' });
 export interface BridgeOptions {
   readonly ddl: string;
   readonly tables?: readonly TableName[];
+  /** A PostgreSQL server of the test's own as the source's, in place of the shared one. */
+  readonly sourceServer?: PostgresAddress;
   /** Tables as `walbridge generate --table` takes them, instead. */
   readonly patterns?: readonly string[];
   /** The generated mapping's text, changed as a person would. */
@@ -62,7 +65,7 @@ export class Bridge {
     const name = `types_${randomBytes(5).toString('hex')}`;
     const sandbox = inject('sandbox');
     const [url, queueUrl, connectionString] = await Promise.all([
-      createQueue(sandbox, name),
+      createQueue({ ...sandbox, postgres: options.sourceServer ?? sandbox.postgres }, name),
       createQueue(sandbox, `${name}_queue`),
       createWarehouse(sandbox, name),
     ]);
