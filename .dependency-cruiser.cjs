@@ -22,7 +22,7 @@ const blind = {
   quality: ['config', 'capture'],
   lanes: ['config', 'capture', 'canonical', 'mapping', 'quality'],
   warehouse: ['config', 'capture', 'lanes'],
-  ops: ['capture', 'canonical', 'mapping', 'lanes', 'warehouse'],
+  ops: ['change', 'config', 'capture', 'canonical', 'mapping', 'quality', 'lanes', 'warehouse'],
 };
 const drivers = {
   'pg-logical-replication': ['capture'],
@@ -32,6 +32,7 @@ const drivers = {
   bullmq: ['lanes'],
   ioredis: ['lanes'],
   avsc: ['canonical'],
+  'prom-client': ['ops'],
 };
 
 module.exports = {

@@ -33,6 +33,13 @@ export function* decodeBatch(
   }
 }
 
+/** Commit time of the payload's first transaction, microseconds since 1970-01-01 UTC; null where it has none. Throws WB3040. */
+export function firstCommitMicros(payload: Buffer): bigint | null {
+  if (payload.length === 0) return null;
+  const cursor: Cursor = { bytes: payload, at: FRAME_HEAD + 1, end: checkFrame(payload, 0) };
+  return payload[FRAME_HEAD] === frameKinds.transaction ? readTransaction(cursor, 0).commitTimeMicros : null;
+}
+
 function readTransaction(cursor: Cursor, start: number): Transaction {
   if (cursor.end - cursor.at !== 16) throw corrupt(start, 'a transaction head has another length');
   return {

@@ -2,6 +2,7 @@
 // Guarantees: plain frozen data; nothing in it is read anywhere but at start.
 import { CronPattern } from 'croner';
 import { z } from 'zod';
+import { parseListenAddress } from './listen-address.ts';
 
 const positive = z.number().int().positive();
 const MEBIBYTE = 1024 * 1024;
@@ -77,6 +78,17 @@ const verify = z.strictObject({
   samplePercent: z.number().positive().max(100).default(100),
 });
 
+const http = z.strictObject({
+  /** Where `run` serves /metrics, /healthz and /readyz, as host:port; nowhere without it. Port 0: any that is free, which the log tells. */
+  listen: z
+    .string()
+    .refine(
+      (text) => parseListenAddress(text) !== null,
+      'expected an address and a port, such as 127.0.0.1:9464 or [::]:9464',
+    )
+    .optional(),
+});
+
 const log = z.strictObject({
   level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
@@ -105,6 +117,7 @@ export const settingsSchema = z.strictObject({
   retry: retry.prefault({}),
   shutdown: shutdown.prefault({}),
   verify: verify.prefault({}),
+  http: http.prefault({}),
   log: log.prefault({}),
 });
 

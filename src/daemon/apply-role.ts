@@ -7,18 +7,21 @@ import type { Settings } from '../config/settings.ts';
 import { retry } from '../fault/retry.ts';
 import { ensureLaneQueue } from '../lanes/lane-queue.ts';
 import { LaneWorker } from '../lanes/lane-worker.ts';
-import { LaneApplier } from '../warehouse/lane-applier.ts';
+import type { Report } from '../ops/role-report.ts';
+import { type AppliedReport, LaneApplier } from '../warehouse/lane-applier.ts';
 import { readCatalog } from '../warehouse/read-catalog.ts';
 import { pruneBatchLogHourly } from './batch-log-retention.ts';
 import { openQueueBackend, openWarehouseWhenReady, streamName } from './connections.ts';
 import { eventReaders, type LoadedMappings } from './load-mappings.ts';
 import { FaultLog, faultFields, type Logger } from './log.ts';
+import { awaitsQueue, laneTrouble, settledBatch, works } from './role-telling.ts';
 
 export async function runApply(
   settings: Settings,
   loaded: LoadedMappings,
   log: Logger,
   signal: AbortSignal,
+  report: Report = () => undefined,
 ): Promise<void> {
   const faults = new FaultLog(log);
   const warehouse = await openWarehouseWhenReady(settings, loaded.lanes.length + 1, faults, signal);
@@ -33,12 +36,14 @@ export async function runApply(
     });
     const readers = eventReaders(loaded);
     const schemas = new Map(loaded.mappings.map((mapping) => [mapping.entity, mapping.schema]));
+    report(awaitsQueue);
     for (const lane of loaded.lanes) {
       await retry(() => ensureLaneQueue(backend, lane), {
         backoff: settings.retry,
         signal,
         onRetry: (fault) => faults.report('queue', fault),
       });
+      let applied: AppliedReport | null = null;
       const applier = new LaneApplier({
         lane,
         warehouse,
@@ -46,6 +51,9 @@ export async function runApply(
         targets: targets.filter((target) => target.lane === lane),
         schemas,
         readers,
+        onApplied: (done) => {
+          applied = done;
+        },
         onIsolating: (batch, fault) =>
           log.warn(
             { lane, batch: formatPosition(batch.last), ...faultFields(fault) },
@@ -62,6 +70,8 @@ export async function runApply(
           events: {
             settled: (_lane, batch, outcome) => {
               faults.clear(`lane ${lane}`);
+              report(settledBatch(batch, outcome, applied, Date.now()));
+              applied = null;
               log.debug(
                 {
                   lane,
@@ -72,9 +82,14 @@ export async function runApply(
                 'batch settled',
               );
             },
-            retrying: (_lane, fault) => faults.report(`lane ${lane}`, fault),
-            halted: (_lane, fault) =>
-              log.error({ lane, ...faultFields(fault) }, `lane halted: ${fault.what}`),
+            retrying: (_lane, fault) => {
+              faults.report(`lane ${lane}`, fault);
+              report(laneTrouble(lane, fault, false));
+            },
+            halted: (_lane, fault) => {
+              log.error({ lane, ...faultFields(fault) }, `lane halted: ${fault.what}`);
+              report(laneTrouble(lane, fault, true));
+            },
             released: (_lane, batch, outcome) =>
               log.warn(
                 { lane, batch: formatPosition(batch.last), watermark: formatPosition(outcome.watermark) },
@@ -87,6 +102,7 @@ export async function runApply(
       );
     }
     log.info({ lanes: loaded.lanes }, 'applying');
+    report(works);
     await pruneBatchLogHourly(warehouse, loaded.lanes, settings.warehouse, log, faults, signal);
   } finally {
     await Promise.all(workers.map((worker) => worker.stop(settings.shutdown.graceMs)));

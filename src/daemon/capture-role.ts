@@ -7,11 +7,13 @@ import { readSlotHealth } from '../capture/slot-health.ts';
 import { withSource } from '../capture/source-client.ts';
 import { SourceWatch } from '../capture/source-watch.ts';
 import { WalTail } from '../capture/stream.ts';
+import type { LaneBatch } from '../change/batch.ts';
 import { formatLsn, formatPosition, ORIGIN, parseLsn } from '../change/position.ts';
 import type { Settings } from '../config/settings.ts';
 import { retry } from '../fault/retry.ts';
 import { LaneFeed } from '../lanes/feed.ts';
 import { LaneQueue } from '../lanes/lane-queue.ts';
+import type { Report } from '../ops/role-report.ts';
 import { assignEntities } from '../warehouse/assign-entities.ts';
 import { registerLanes } from '../warehouse/register-lanes.ts';
 import { readWatermarks } from '../warehouse/watermark.ts';
@@ -25,6 +27,7 @@ import { FirstLoad } from './first-load.ts';
 import { wantedSource } from './inspection.ts';
 import type { LoadedMappings } from './load-mappings.ts';
 import { FaultLog, type Logger } from './log.ts';
+import { awaitsQueue, reconnects, works } from './role-telling.ts';
 import { serveVerifications } from './verify-schedule.ts';
 
 /** Watermarks are read, losses looked for and positions acknowledged this often. */
@@ -35,6 +38,7 @@ export async function runCapture(
   loaded: LoadedMappings,
   log: Logger,
   signal: AbortSignal,
+  report: Report = () => undefined,
 ): Promise<void> {
   const faults = new FaultLog(log);
   const onRetry = (about: string) => (fault: Parameters<FaultLog['report']>[1]) =>
@@ -69,15 +73,23 @@ export async function runCapture(
       statusIntervalMs: AUDIT_MS,
       reconnect: settings.retry,
       observer: {
-        standby: (activePid) => log.info({ activePid }, 'another process reads the slot: standing by'),
+        standby: (activePid) => {
+          log.info({ activePid }, 'another process reads the slot: standing by');
+          report({ of: 'state', state: 'standby', trouble: null });
+        },
         streaming: () => {
           faults.clear('source');
           log.info({ slot: settings.source.slot }, 'reading the slot');
+          report(works);
         },
-        disconnected: (fault) => faults.report('source', fault),
+        disconnected: (fault) => {
+          faults.report('source', fault);
+          report(reconnects(fault));
+        },
       },
     });
 
+    report(awaitsQueue);
     for (const lane of loaded.lanes) {
       const queue = await retry(() => LaneQueue.open(backend, lane, streamName(settings, loaded.mappings)), {
         ...waiting,
@@ -89,6 +101,7 @@ export async function runCapture(
       const events = {
         lost: (_lane: string, reason: string) => {
           log.warn({ lane, reason }, 'reading again from the watermark');
+          report({ of: 'reread', lane });
           tail.requestRestart();
         },
         retrying: (_lane: string, fault: Parameters<FaultLog['report']>[1]) => faults.report('queue', fault),
@@ -100,6 +113,8 @@ export async function runCapture(
             'a transaction larger than the lane allows is applied in parts',
           );
         },
+        queued: ({ changes, payload }: LaneBatch) =>
+          report({ of: 'queued', lane, changes, bytes: payload.length }),
       };
       feeds.set(lane, new LaneFeed(queue, settings.lane, ORIGIN, events, ended));
     }

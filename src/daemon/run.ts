@@ -1,9 +1,10 @@
-// The daemon: starts the roles, follows the signals, ends with the first fault.
+// The daemon: starts the roles, follows the signals, serves metrics and health, ends with the first fault.
 // Guarantees: SIGTERM and SIGINT stop within the grace, without loss; SIGHUP takes new mappings only where they are valid.
 import type { Settings } from '../config/settings.ts';
 import { asWalbridgeError, WalbridgeError } from '../fault/fault.ts';
 import { type LoadedMappings, loadMappings } from './load-mappings.ts';
 import { faultFields, type Logger } from './log.ts';
+import type { OpsService } from './ops-service.ts';
 import { type Role, type RunningRole, startRole } from './role.ts';
 
 /** Resolves when everything has ended: null after a stop that was asked for, else the fault that ended it. */
@@ -14,6 +15,7 @@ export async function runDaemon(
 ): Promise<WalbridgeError | null> {
   // Bad mappings end the start, not a thread.
   let loaded = await loadMappings(settings);
+  const ops = await openOps(settings, roles, log);
   let running: RunningRole[] = [];
   let reloading: Promise<void> | null = null;
   let isStopping = false;
@@ -23,7 +25,8 @@ export async function runDaemon(
   });
 
   const start = () => {
-    running = roles.map((role) => startRole(role, settings));
+    running = roles.map((role) => startRole(role, settings, (report) => ops?.take(role, report)));
+    ops?.watch(running);
     for (const role of running) {
       void role.ended.then((fault) => {
         if (running.includes(role) && !isStopping) resolveEnd(fault);
@@ -66,12 +69,21 @@ export async function runDaemon(
     log.info({ roles }, 'walbridge runs');
     const fault = await end;
     isStopping = true;
+    ops?.stopping();
     await reloading;
     await stop();
     return fault;
   } finally {
     process.off('SIGTERM', onStop).off('SIGINT', onStop).off('SIGHUP', onReload);
+    await ops?.close();
   }
+}
+
+/** Loaded only where somebody is to be served. Throws WB7300. */
+async function openOps({ http }: Settings, roles: readonly Role[], log: Logger): Promise<OpsService | null> {
+  if (http.listen === undefined) return null;
+  const service = await import('./ops-service.ts');
+  return service.OpsService.open(http.listen, roles, log);
 }
 
 /** An entity changes its lane only at a start, where capture sees whether its lanes are drained. Throws WB7005. */

@@ -22,6 +22,8 @@ export interface FeedEvents {
   retrying(lane: string, fault: WalbridgeError): void;
   /** A transaction passed the lane's limits and is applied in parts. */
   parted(lane: string, at: Position): void;
+  /** The queue's server has the batch. */
+  queued?(batch: LaneBatch): void;
 }
 
 /**
@@ -221,8 +223,11 @@ export class LaneFeed {
     this.#sending = this.#sending.then(async () => {
       try {
         // A restart has forgotten the batch: the WAL brings it again.
-        if (ledger === this.#ledger && !this.#abandoned)
-          await this.#untilTaken(() => this.#queue.add(batch, order));
+        if (ledger !== this.#ledger || this.#abandoned) return;
+        await this.#untilTaken(async () => {
+          await this.#queue.add(batch, order);
+          this.#events.queued?.(batch);
+        });
       } finally {
         this.#unsent -= 1;
         this.#wake();

@@ -107,18 +107,50 @@ export interface LaneQueueStatus {
 
 /** What a lane's queue holds, read from outside: no worker is needed for it. */
 export async function readLaneQueue(backend: QueueBackend, lane: string): Promise<LaneQueueStatus> {
-  const queue = await backend
-    .openQueue(laneQueueName(lane))
-    .catch((error) => Promise.reject(queueFault(error)));
+  const reader = new LaneQueueReader(backend, lane);
   try {
-    const counts = await queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized');
-    const depth = Object.values(counts).reduce((sum, count) => sum + count, 0);
-    const [active] = (counts.active ?? 0) > 0 ? await queue.getActive(0, 0) : [];
-    const trouble = troubleSchema.safeParse(active?.progress);
-    return { depth, trouble: trouble.success ? trouble.data : null };
-  } catch (error) {
-    throw queueFault(error);
+    return await reader.read();
   } finally {
-    await queue.close();
+    await reader.close();
+  }
+}
+
+/** The same again and again, over one connection. */
+export class LaneQueueReader {
+  readonly lane: string;
+  readonly #backend: QueueBackend;
+  #queue: Promise<LaneJobQueue> | null = null;
+
+  constructor(backend: QueueBackend, lane: string) {
+    this.#backend = backend;
+    this.lane = lane;
+  }
+
+  /** Waits for a server that is away. Throws WB5001 (transient) where it answers otherwise than expected. */
+  async read(): Promise<LaneQueueStatus> {
+    this.#queue ??= this.#backend.openQueue(laneQueueName(this.lane));
+    const opening = this.#queue;
+    let queue: LaneJobQueue;
+    try {
+      queue = await opening;
+    } catch (error) {
+      if (this.#queue === opening) this.#queue = null;
+      throw queueFault(error);
+    }
+    try {
+      const counts = await queue.getJobCounts('waiting', 'active', 'delayed', 'prioritized');
+      const depth = Object.values(counts).reduce((sum, count) => sum + count, 0);
+      const [active] = (counts.active ?? 0) > 0 ? await queue.getActive(0, 0) : [];
+      const trouble = troubleSchema.safeParse(active?.progress);
+      return { depth, trouble: trouble.success ? trouble.data : null };
+    } catch (error) {
+      throw queueFault(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    const queue = this.#queue;
+    this.#queue = null;
+    await (await queue?.catch(() => null))?.close();
   }
 }

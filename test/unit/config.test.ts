@@ -50,6 +50,32 @@ describe('configuration', () => {
     }
   });
 
+  it('takes an address and a port for http.listen, and nothing else', () => {
+    const listen = (text: string) => parse(`${minimal}http: {listen: '${text}'}\n`).settings?.http.listen;
+    for (const text of ['127.0.0.1:9464', 'localhost:0', '[::1]:65535', 'ops.internal:80'])
+      expect(listen(text)).toBe(text);
+    expect(parse(minimal).settings?.http).toEqual({});
+    expect(parse(minimal, { WALBRIDGE_HTTP_LISTEN: '0.0.0.0:9464' }).settings?.http.listen).toBe(
+      '0.0.0.0:9464',
+    );
+    for (const text of [
+      '9464',
+      ':9464',
+      'localhost',
+      '127.0.0.1:65536',
+      '::1:9464',
+      'http://localhost:9464',
+      '',
+    ]) {
+      expect(findings(`${minimal}http: {listen: '${text}'}\n`)).toEqual([
+        'WB1002 /etc/walbridge/walbridge.yaml:7:16: found http.listen of another kind, expected an address and a port, such as 127.0.0.1:9464 or [::]:9464',
+      ]);
+    }
+    expect(findings(minimal, { WALBRIDGE_HTTP_LISTEN: '9464' })[0]).toMatch(
+      /^WB1002 WALBRIDGE_HTTP_LISTEN: /,
+    );
+  });
+
   it('takes every key from the environment, and secrets from files', () => {
     const environment = {
       WALBRIDGE_LANE_MAX_BATCH_ROWS: '7',
