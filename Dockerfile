@@ -24,8 +24,10 @@ COPY package.json ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 USER node
-# 0 where the bridge as a whole is well: every server answers, somebody reads the slot, no lane is halted.
+# /metrics, /healthz and /readyz, where http.listen says so.
+EXPOSE 9464
+# Asks this container's own daemon at http.listen; without it, source, queue and warehouse, as `walbridge status` does.
 HEALTHCHECK --interval=30s --timeout=25s --start-period=60s --retries=3 \
-  CMD ["node", "/app/dist/cli/main.js", "status"]
+  CMD ["node", "/app/dist/cli/main.js", "health"]
 ENTRYPOINT ["node", "/app/dist/cli/main.js"]
 CMD ["run"]

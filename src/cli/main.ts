@@ -7,6 +7,7 @@ import { addBackfill } from './backfill.ts';
 import { addCheck } from './check.ts';
 import { exitCodes } from './context.ts';
 import { addGenerate } from './generate.ts';
+import { addHealth } from './health.ts';
 import { addInit } from './init.ts';
 import { addRewind } from './rewind.ts';
 import { addRun } from './run.ts';
@@ -34,6 +35,7 @@ for (const add of [
   addCheck,
   addGenerate,
   addStatus,
+  addHealth,
   addBackfill,
   addRewind,
   addSkip,

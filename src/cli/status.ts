@@ -31,7 +31,7 @@ export function addStatus(program: Command): void {
 }
 
 /** Everything could be asked, somebody reads the slot, no lane is halted. */
-function isHealthy(status: Status): boolean {
+export function isHealthy(status: Status): boolean {
   return (
     status.problems.length === 0 &&
     status.slot?.isActive === true &&
