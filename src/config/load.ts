@@ -25,6 +25,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Variables of walbridge that are no settings. */
 const OTHER_VARIABLES = ['WALBRIDGE_CONFIG'];
+/** Kubernetes sets these in every pod beside a Service named walbridge. https://kubernetes.io/docs/concepts/services-networking/service/ */
+const SERVICE_LINKS =
+  /^WALBRIDGE_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
 
 export function formatConfigFinding(finding: ConfigFinding): string {
   const nearest = finding.nearest === null ? '' : `; nearest: ${finding.nearest}`;
@@ -127,6 +130,7 @@ function overrideFromEnvironment(
   for (const [variable, value] of Object.entries(environment)) {
     if (!variable.startsWith('WALBRIDGE_') || value === undefined) continue;
     if (OTHER_VARIABLES.includes(variable) || variable.startsWith('WALBRIDGE_TEST_')) continue;
+    if (SERVICE_LINKS.test(variable)) continue;
     if (!known.includes(variable)) {
       findings.push({
         code: 'WB1003',

@@ -76,6 +76,19 @@ describe('configuration', () => {
     );
   });
 
+  it('takes no offence at what Kubernetes says of a service of its name', () => {
+    const ofService = {
+      WALBRIDGE_SERVICE_HOST: '10.0.0.1',
+      WALBRIDGE_SERVICE_PORT: '9464',
+      WALBRIDGE_SERVICE_PORT_HTTP: '9464',
+      WALBRIDGE_PORT: 'tcp://10.0.0.1:9464',
+      WALBRIDGE_PORT_9464_TCP: 'tcp://10.0.0.1:9464',
+      WALBRIDGE_PORT_9464_TCP_ADDR: '10.0.0.1',
+    };
+    expect(findings(minimal, ofService)).toEqual([]);
+    expect(findings(minimal, { WALBRIDGE_PORTS: '1' })).toHaveLength(1);
+  });
+
   it('takes every key from the environment, and secrets from files', () => {
     const environment = {
       WALBRIDGE_LANE_MAX_BATCH_ROWS: '7',
