@@ -1,6 +1,6 @@
 // Which steps of which backfill are worked on now.
-// Guarantees: an entity's kinds of step one after the other, none behind one that failed or was paused; parents before their
-// children, so that a warehouse with foreign keys takes them; else in the order they were asked for, as many at once as asked for.
+// Guarantees: an entity's kinds of step one after the other, none behind one that failed or was paused; rows of parents before
+// those of their children, and deletes the other way round, so that a warehouse with foreign keys takes them; else in the order they were asked for, as many at once as asked for.
 import type { TableDescription, TableName } from '../change/table-description.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import { type BackfillStatus, standsBehind } from '../warehouse/backfill-step.ts';
@@ -55,8 +55,14 @@ export function nextSteps(
   return [...new Set(open.map(({ lane }) => lane))].flatMap((lane) => {
     const ofLane = open.filter((step) => step.lane === lane);
     const leading = ofLane.find(({ state }) => state === 'running') ?? ofLane[0];
+    const refers = (child: BackfillStatus, parent: BackfillStatus) =>
+      parents.get(child.entity)?.includes(parent.entity) === true;
     const waits = (step: BackfillStatus) =>
-      ofLane.some((other) => other.id === step.id && parents.get(step.entity)?.includes(other.entity));
+      ofLane.some(
+        (other) =>
+          other.id === step.id &&
+          (step.kind === 'prune' ? refers(other, step) : other.kind !== 'prune' && refers(step, other)),
+      );
     return ofLane
       .filter((step) => step.id === leading?.id && !waits(step))
       .sort((a, b) => place(a) - place(b) || rank(a) - rank(b) || a.range - b.range)

@@ -4,15 +4,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ChunkRange, KeyValues } from '../capture/chunk-statement.ts';
 import { comparePositions } from '../change/position.ts';
-import { WalbridgeError } from '../fault/fault.ts';
+import { asWalbridgeError } from '../fault/fault.ts';
 import { retry } from '../fault/retry.ts';
-import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
-import { readIncompleteKeys, readTargetKeys } from '../warehouse/backfill-keys.ts';
+import { readIncompleteKeys } from '../warehouse/backfill-keys.ts';
 import { splitBackfill } from '../warehouse/backfill-split.ts';
 import type { BackfillStatus } from '../warehouse/backfill-step.ts';
 import { finishBackfill, recordChunk, startBackfill } from '../warehouse/backfill-store.ts';
 import { type BackfillContext, ChunkTaker, emptyRelation, type UnderWay } from './backfill-chunk.ts';
 import type { HandedChunk } from './backfill-intake.ts';
+import { PruneKeys } from './backfill-prune.ts';
 import { chunkTableOf, keyWayBack, readColumnsOf } from './backfill-table.ts';
 
 /** Characters of values in a chunk, about: two chunks are in memory at most. */
@@ -28,6 +28,7 @@ export class BackfillRun {
   readonly #table: ReturnType<typeof chunkTableOf>;
   #range: ChunkRange;
   readonly #chunk: ChunkTaker;
+  readonly #pruneKeys: PruneKeys;
   /** Behind it, everything is still to be done. */
   #doneKey: KeyValues | null;
 
@@ -40,6 +41,7 @@ export class BackfillRun {
     this.#range = rangeOf(step);
     this.#doneKey = step.doneKey;
     this.#chunk = new ChunkTaker(step, context, this.#table, signal);
+    this.#pruneKeys = new PruneKeys(context.mapping, context.warehouse);
   }
 
   /** Throws permanent faults, and the signal's reason. */
@@ -57,10 +59,13 @@ export class BackfillRun {
   async #split(): Promise<boolean> {
     const { kind, options } = this.#step;
     const { parallel } = options;
-    if (kind !== 'backfill' || options.isRange || parallel === null || parallel < 2) return true;
-    const boundaries = await this.#retry(() =>
-      this.#chunk.withReader((reader) => reader.boundaries(this.#table, this.#range, parallel)),
-    );
+    if (kind === 'truncate' || options.isRange || parallel === null || parallel < 2) return true;
+    const boundaries =
+      kind === 'prune'
+        ? await this.#targetBoundaries(parallel)
+        : await this.#retry(() =>
+            this.#chunk.withReader((reader) => reader.boundaries(this.#table, this.#range, parallel)),
+          );
     const ranges = await this.#retry(() => splitBackfill(this.#context.warehouse, this.#step, boundaries));
     const first = ranges?.[0];
     if (first === undefined) return false;
@@ -68,6 +73,18 @@ export class BackfillRun {
     this.#range = rangeOf(first);
     this.#context.onSplit();
     return true;
+  }
+
+  /** None where the warehouse does not answer: counting a large table may take longer than a statement may. */
+  async #targetBoundaries(parts: number): Promise<readonly KeyValues[]> {
+    try {
+      return await this.#pruneKeys.boundaries(this.#step, parts);
+    } catch (error) {
+      const fault = asWalbridgeError(error);
+      if (fault.kind !== 'transient') throw error;
+      this.#context.onTrouble(fault);
+      return [];
+    }
   }
 
   async #start(): Promise<boolean> {
@@ -191,8 +208,6 @@ export class BackfillRun {
 
   /** Keys of the warehouse that the source has no more. When they are read does not matter: the source's word does. */
   async #pruneChunk(after: KeyValues | null): Promise<UnderWay | null> {
-    const { mapping, warehouse } = this.#context;
-    const limit = this.#step.options.chunkRows;
     const named = this.#nextKeys(after);
     if (named !== null) {
       return this.#chunk.take('absent', async (reader) => ({
@@ -202,17 +217,11 @@ export class BackfillRun {
         examined: named.keys.length,
       }));
     }
-    const way = wayBack(mapping);
-    // Of a text the two sides have orders of their own: then the source tells what of all the keys lies in the range.
-    const isSameOrder = way.every(({ column }, index) => mapping.target.key[index] === column);
-    const bounds = isSameOrder ? this.#range : { from: null, to: null };
-    const keys = await this.#retry(() => readTargetKeys(warehouse, mapping.target, after, limit, bounds));
-    const places = way.map(({ column }) => mapping.target.key.indexOf(column));
-    const sourceKeys = keys.map((key) => places.map((place) => key[place] ?? ''));
+    const { keys, lastKey } = await this.#retry(() => this.#pruneKeys.next(this.#step, after));
     return this.#chunk.take('absent', async (reader) => ({
-      ...(await reader.readAbsent(this.#table, this.#range, sourceKeys)),
-      lastKey: keys.at(-1) ?? null,
-      isLast: keys.length < limit,
+      ...(await reader.readAbsent(this.#table, this.#range, keys)),
+      lastKey,
+      isLast: keys.length < this.#step.options.chunkRows,
       examined: keys.length,
     }));
   }
@@ -271,16 +280,4 @@ export class BackfillRun {
 
 function rangeOf({ fromKey, toKey, options }: BackfillStatus): ChunkRange {
   return { from: fromKey, to: toKey, where: options.where, since: options.since };
-}
-
-function wayBack(mapping: CompiledMapping) {
-  const way = keyWayBack(mapping);
-  if (!('problem' in way)) return way;
-  throw new WalbridgeError({
-    code: 'WB7021',
-    kind: 'permanent',
-    what: `The entity ${mapping.entity} cannot be pruned: ${way.problem}.`,
-    safe: 'Nothing was deleted.',
-    next: 'Use --truncate-first in place of --prune, or map the key columns as they are.',
-  });
 }

@@ -18,6 +18,11 @@ export interface BackfillOptions {
   readonly isRange: boolean;
   /** These keys only (PostgreSQL's text, by the columns of the mapping's source key), in place of a range. */
   readonly keys?: readonly (readonly string[])[];
+  /** Of a prune that was split: which of the target's keys, in the target's order; inclusive, exclusive, null: open. */
+  readonly targetRange?: {
+    readonly from: readonly string[] | null;
+    readonly to: readonly string[] | null;
+  };
 }
 
 /** What to do; one row of the control table. */

@@ -1,6 +1,7 @@
 // Backfills over keys of every kind, with planted differences, with faults of their own, and steered by hand.
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { BackfillStatus } from '../../src/daemon/backfill-control.ts';
 import { caughtUp, done, expectEqual, openQuarantine, request, steps, withControl } from './backfill-rig.ts';
 import { until } from './capture-recorder.ts';
 import { Bridge } from './types-bridge.ts';
@@ -190,6 +191,48 @@ test('prune deletes what the source has no more, within the range only', async (
     parts: 1,
     wide: 0,
   });
+});
+
+test('prune in ranges of the warehouse: every key is asked about once, also after a pause', async () => {
+  await bridge.rows(`INSERT INTO crm.sparse (id, v) VALUES (-9000000001, 'x'), (5, 'x'), (9000000000000000000, 'x');
+    INSERT INTO crm.pair (a, b, v) VALUES (-9, N'', 1), (0, N'zz-extra', 1), (9, N'a', 1);
+    INSERT INTO crm.words (w, n) VALUES (N'!', 1), (N'not there', 1), (N'\uffee', 2);
+    INSERT INTO crm.ids (id) VALUES ('00000000-0000-0000-0000-000000000000'), ('80000000-8000-8000-8000-800000000000'), ('ffffffff-ffff-ffff-ffff-ffffffffffff');
+    INSERT INTO crm.parts (id, region, v) VALUES (-1, N'', N'x'), (1000, N'north', N'x'), (1, N'z', N'x')`);
+  const split = ['sparse', 'pair', 'words', 'ids', 'parts'];
+  const held: Record<string, number> = {};
+  for (const table of split) {
+    const [row] = await bridge.rows<{ n: number }>(`SELECT COUNT(*) AS n FROM crm.${table}`);
+    held[table] = row?.n ?? 0;
+  }
+  const id = await request(bridge, { entities: split, prune: true, parallel: 3, chunkRows: 50 });
+  const begun = ({ kind, chunksDone }: BackfillStatus) => kind === 'prune' && chunksDone > 0;
+  await until('a chunk of a prune', async () => (await steps(bridge, id)).some(begun), 60_000);
+  await withControl(bridge, (control) => control.steer(id, 'pause'));
+  await withControl(bridge, (control) => control.steer(id, 'resume'));
+  const found = (await done(bridge, id)).filter(({ kind }) => kind === 'prune');
+  await expectEqual(bridge, pairs);
+  for (const table of split) {
+    const ranges = found.filter(({ entity }) => entity === table);
+    const asked = ranges.map(({ rowsRead }) => rowsRead);
+    const sum = (counts: number[]) => counts.reduce((total, count) => total + count, 0);
+    expect([table, ranges.length, sum(asked)]).toEqual([table, 3, held[table]]);
+    for (const count of asked) expect(count).toBeCloseTo((held[table] ?? 0) / 3, -1);
+    expect([table, sum(ranges.map(({ rowsPruned }) => rowsPruned))]).toEqual([table, 3]);
+  }
+  // A range that was asked for is split within, and holds.
+  await bridge.rows("INSERT INTO crm.sparse (id, v) VALUES (-1, 'x'), (6, 'x'), (9000000000000000000, 'x')");
+  const within = { entities: ['sparse'], fromKey: '0', toKey: '200000000000000', prune: true, parallel: 2 };
+  const ranged = (await done(bridge, await request(bridge, within))).filter(({ kind }) => kind === 'prune');
+  expect(ranged.map(({ fromKey, toKey }) => [fromKey, toKey])).toEqual(
+    Array.from({ length: 2 }, () => [['0'], ['200000000000000']]),
+  );
+  expect(await bridge.rows("SELECT id FROM crm.sparse WHERE v = N'x' ORDER BY id")).toEqual([
+    { id: '-1' },
+    { id: '9000000000000000000' },
+  ]);
+  await done(bridge, await request(bridge, { entities: ['sparse'], prune: true }));
+  await expectEqual(bridge, pairOf('sparse'));
 });
 
 test('a condition and a range leave the rest alone; --truncate-first leaves nothing behind', async () => {

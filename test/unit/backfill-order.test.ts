@@ -64,9 +64,23 @@ test('ranges and tables at once, as many as asked for; children wait for their p
   ];
   expect(nextOf(3, asked)).toEqual(['1 accounts 3', '1 accounts 0', '1 accounts 2']);
   expect(nextOf(9, asked)).toEqual(['1 accounts 3', '1 accounts 0', '1 accounts 2', '1 leads 0']);
-  const behind = ['1 accounts 1 prune queued', '1 contacts 0 backfill queued', '1 leads 0 backfill queued'];
-  expect(nextOf(9, behind)).toEqual(['1 accounts 1', '1 leads 0']);
+  const behind = [
+    '1 accounts 0 backfill queued',
+    '1 contacts 0 backfill queued',
+    '1 leads 0 backfill queued',
+  ];
+  expect(nextOf(9, behind)).toEqual(['1 accounts 0', '1 leads 0']);
   expect(nextOf(9, behind.slice(1))).toEqual(['1 contacts 0', '1 leads 0']);
+});
+
+test('deletes go the other way round: a parent is pruned behind all steps of its children', () => {
+  const prunes = ['1 accounts 1 prune queued', '1 contacts 0 backfill queued', '1 contacts 1 prune queued'];
+  expect(nextOf(9, prunes)).toEqual(['1 contacts 0']);
+  expect(nextOf(9, [prunes[0] ?? '', prunes[2] ?? ''])).toEqual(['1 contacts 1']);
+  expect(nextOf(9, prunes.slice(0, 1))).toEqual(['1 accounts 1']);
+  expect(nextOf(9, [prunes[0] ?? '', '1 contacts 0 backfill failed', '2 leads 0 backfill queued'])).toEqual([
+    '1 accounts 1',
+  ]);
 });
 
 test('parents are found by the foreign keys of the source, and a circle is cut', () => {
