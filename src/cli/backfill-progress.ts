@@ -1,22 +1,12 @@
 // A backfill's progress on the screen: a bar a step on a terminal, a JSON line a change elsewhere.
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import type { BackfillStatus } from '../daemon/backfill-control.ts';
-import { standsBehind } from '../warehouse/backfill-step.ts';
+import { requestState } from '../warehouse/backfill-step.ts';
 
 /** Nothing more will happen by itself. */
 export function isOver(steps: readonly BackfillStatus[]): boolean {
-  return steps.every(
-    (step) =>
-      step.state === 'done' ||
-      step.state === 'cancelled' ||
-      step.state === 'failed' ||
-      step.state === 'paused' ||
-      steps.some(
-        (other) =>
-          standsBehind(step, other) &&
-          (other.state === 'failed' || other.state === 'paused' || other.state === 'cancelled'),
-      ),
-  );
+  const state = requestState(steps);
+  return state !== 'queued' && state !== 'running';
 }
 
 /** Of a step that was split, what its ranges come to together: the state is that of the one that needs attention most. */

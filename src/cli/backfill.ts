@@ -6,7 +6,7 @@ import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { BackfillControl, BackfillRequest, BackfillStatus } from '../daemon/backfill-control.ts';
 import { BackfillProgress, isOver, stepLine, withoutRanges } from './backfill-progress.ts';
-import { exitCodes, type GlobalOptions, runCommand, settingsOf } from './context.ts';
+import { exitCodes, type GlobalOptions, runCommand, settingsOf, warn } from './context.ts';
 
 const FOLLOW_MS = 500;
 const MOST_CHUNK_ROWS = 100_000;
@@ -92,7 +92,7 @@ function withControl(command: Command, work: (control: BackfillControl) => Promi
   return runCommand(async () => {
     const settings = settingsOf(command.optsWithGlobals<GlobalOptions>());
     const { BackfillControl } = await import('../daemon/backfill-control.ts');
-    const control = await BackfillControl.open(settings, userInfo().username);
+    const control = await BackfillControl.open(settings, userInfo().username, warn);
     try {
       return await work(control);
     } finally {

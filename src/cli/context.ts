@@ -43,6 +43,11 @@ export async function runCommand(work: () => Promise<number>): Promise<void> {
   }
 }
 
+/** One line on standard error; the exit code stays what it is. */
+export function warn({ code, what, safe, next }: WalbridgeError): void {
+  process.stderr.write(`${code} ${what} ${safe} ${next}\n`);
+}
+
 const notInput = new Set<string>(['WB7000', 'WB7003', 'WB7004']);
 
 export function exitCodeOf(fault: WalbridgeError): number {

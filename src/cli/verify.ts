@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Verification, VerifyRequest } from '../daemon/verify-control.ts';
 import { WalbridgeError } from '../fault/fault.ts';
-import { exitCodes, type GlobalOptions, runCommand, settingsOf } from './context.ts';
+import { exitCodes, type GlobalOptions, runCommand, settingsOf, warn } from './context.ts';
 import { VerifyScreen } from './verify-screen.ts';
 
 interface VerifyCommandOptions {
@@ -72,6 +72,7 @@ async function verify(
         onRetry: (fault, attempt) => {
           if (attempt >= MOST_ATTEMPTS) throw fault;
         },
+        onUnannounced: warn,
       },
       new AbortController().signal,
     );

@@ -1,5 +1,5 @@
-// Backfills from outside of the daemon: asked for, looked at, steered, through the control table alone.
-// Guarantees: no daemon is talked to; what is asked for outlives the process that asks.
+// Backfills from outside of the daemon: asked for, looked at, steered, through the control table; the queue only wakes the daemon.
+// Guarantees: no daemon need be there; what is asked for outlives the process that asks, and the queue.
 import { readSlotHealth } from '../capture/slot-health.ts';
 import { withSource } from '../capture/source-client.ts';
 import { type Lsn, parseLsn } from '../change/position.ts';
@@ -10,6 +10,7 @@ import type { BackfillStatus } from '../warehouse/backfill-step.ts';
 import { readBackfills, requestBackfill, steerBackfill, type steering } from '../warehouse/backfill-store.ts';
 import { openWarehouse } from '../warehouse/connection.ts';
 import type { Warehouse } from '../warehouse/session.ts';
+import { announceBackfill, type OnUnannounced } from './backfill-announce.ts';
 import { type BackfillRequest, chooseEntities, planBackfill } from './backfill-request.ts';
 import { resolveSince } from './backfill-since.ts';
 import { sourceOf, warehouseOf } from './connections.ts';
@@ -26,16 +27,23 @@ export class BackfillControl {
   readonly #settings: Settings;
   readonly #warehouse: Warehouse;
   readonly #actor: string;
+  readonly #onUnannounced: OnUnannounced;
 
-  private constructor(settings: Settings, warehouse: Warehouse, actor: string) {
+  private constructor(settings: Settings, warehouse: Warehouse, actor: string, onUnannounced: OnUnannounced) {
     this.#settings = settings;
     this.#warehouse = warehouse;
     this.#actor = actor;
+    this.#onUnannounced = onUnannounced;
   }
 
   /** Throws a WarehouseError where the warehouse cannot be reached. `actor` is written into the audit. */
-  static async open(settings: Settings, actor: string): Promise<BackfillControl> {
-    return new BackfillControl(settings, await openWarehouse(warehouseOf(settings), { poolSize: 1 }), actor);
+  static async open(
+    settings: Settings,
+    actor: string,
+    onUnannounced: OnUnannounced = () => undefined,
+  ): Promise<BackfillControl> {
+    const warehouse = await openWarehouse(warehouseOf(settings), { poolSize: 1 });
+    return new BackfillControl(settings, warehouse, actor, onUnannounced);
   }
 
   /**
@@ -55,6 +63,7 @@ export class BackfillControl {
       const { slot } = this.#settings.source;
       await acceptGap(session, slot, confirmed, entities, this.#actor, id);
     });
+    await announceBackfill(this.#settings, id, this.#onUnannounced);
     return id;
   }
 
@@ -99,6 +108,7 @@ export class BackfillControl {
         next: 'See `walbridge backfill show`.',
       });
     }
+    await announceBackfill(this.#settings, action === 'resume' ? id : null, this.#onUnannounced);
     return this.show(id);
   }
 

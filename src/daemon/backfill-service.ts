@@ -11,6 +11,7 @@ import type { BackfillStatus } from '../warehouse/backfill-step.ts';
 import { finishBackfill, readBackfills } from '../warehouse/backfill-store.ts';
 import type { Warehouse } from '../warehouse/session.ts';
 import type { BackfillIntake } from './backfill-intake.ts';
+import type { BackfillJobs } from './backfill-jobs.ts';
 import { nextSteps, parentsFirst } from './backfill-order.ts';
 import { BackfillRun } from './backfill-run.ts';
 import type { sourceOf } from './connections.ts';
@@ -28,6 +29,10 @@ export interface BackfillServiceOptions {
   readonly backoff: Backoff;
   /** Another process reads the slot otherwise, and backfills are its work. */
   readonly isStreaming: () => boolean;
+  /** This process reads the slot, another does; null: neither is known. */
+  readonly isReader: () => boolean | null;
+  /** Made once, with what is to be called when somebody has asked for something. */
+  readonly jobs: (onWake: () => void) => BackfillJobs;
   readonly firstLoad: FirstLoad;
   readonly restartStream: () => void;
   readonly log: Logger;
@@ -43,12 +48,18 @@ interface Running {
 
 /** Resolves after the signal has aborted and every backfill has stopped. */
 export async function serveBackfills(options: BackfillServiceOptions, signal: AbortSignal): Promise<void> {
-  const { mappings, tables, feeds, warehouse, isStreaming, log } = options;
+  const { mappings, tables, feeds, warehouse, isStreaming, isReader, log } = options;
   const faults = new FaultLog(log);
   const order = parentsFirst(mappings, tables);
   const running = new Map<string, Running>();
 
   const pause = new WakeablePause();
+  /** Since the control table was last read. */
+  let isWoken = false;
+  const jobs = options.jobs(() => {
+    isWoken = true;
+    pause.wake();
+  });
   const start = (step: BackfillStatus) => {
     const stop = new AbortController();
     const context = { ...options, faults, onSplit: () => pause.wake() };
@@ -61,8 +72,13 @@ export async function serveBackfills(options: BackfillServiceOptions, signal: Ab
 
   while (!signal.aborted) {
     try {
+      isWoken = false;
+      const active = isReader()
+        ? await readBackfills(warehouse, { states: ['queued', 'running', 'paused', 'failed'] })
+        : [];
+      if (isReader()) jobs.look(active);
+      else if (isReader() === false) await jobs.release();
       if (isStreaming()) {
-        const active = await readBackfills(warehouse, { states: ['queued', 'running', 'paused', 'failed'] });
         for (const { step, stop } of running.values()) if (!isActive(step, active)) stop.abort();
         // Nothing has been streamed yet: the load is taken up when the stream begins.
         const isFirstLoad = running.size === 0 && options.firstLoad.isDue(active);
@@ -80,8 +96,9 @@ export async function serveBackfills(options: BackfillServiceOptions, signal: Ab
     } catch (error) {
       faults.report('backfills', asWalbridgeError(error));
     }
-    await pause.wait(POLL_MS, signal);
+    if (!isWoken) await pause.wait(POLL_MS, signal);
   }
+  await jobs.release();
   await Promise.all([...running.values()].map(({ ended }) => ended));
 }
 

@@ -19,10 +19,11 @@ import { registerLanes } from '../warehouse/register-lanes.ts';
 import { readWatermarks } from '../warehouse/watermark.ts';
 import { AcknowledgementGate } from './acknowledgement-gate.ts';
 import { BackfillIntake } from './backfill-intake.ts';
+import { BackfillJobs } from './backfill-jobs.ts';
 import { serveBackfills } from './backfill-service.ts';
 import { CaptureAudit } from './capture-audit.ts';
 import { CapturePipeline } from './capture-pipeline.ts';
-import { openQueueBackend, openWarehouseWhenReady, sourceOf, streamName } from './connections.ts';
+import { openQueueBackend, openWarehouseWhenReady, sourceName, sourceOf, streamName } from './connections.ts';
 import { FirstLoad } from './first-load.ts';
 import { wantedSource } from './inspection.ts';
 import type { LoadedMappings } from './load-mappings.ts';
@@ -201,6 +202,12 @@ export async function runCapture(
         warehouse,
         backoff: settings.retry,
         isStreaming: () => tail.state === 'streaming' && !pipeline.isResuming,
+        isReader: () => (tail.state === 'streaming' ? true : tail.state === 'standby' ? false : null),
+        jobs: (onWake) =>
+          new BackfillJobs({
+            ...{ backend, slot: settings.source.slot, source: sourceName(settings), warehouse, faults },
+            onWake,
+          }),
         firstLoad,
         restartStream: () => tail.requestRestart(),
         log,

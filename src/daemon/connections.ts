@@ -20,13 +20,18 @@ export function sourceOf({ source }: Settings): ReturnType<typeof sourceConnecti
  * which entity goes which lane, for batches that were queued before a mapping came, went or moved mean something else.
  */
 export function streamName(
-  { source }: Settings,
+  settings: Settings,
   mappings: readonly Pick<CompiledMapping, 'entity' | 'lane'>[],
 ): string {
-  const { host, pathname } = new URL(source.url);
   const placements = mappings.map(({ entity, lane }) => JSON.stringify([entity, lane])).sort();
   const digest = createHash('sha256').update(placements.join()).digest('hex').slice(0, 12);
-  return `${host}${pathname}/${source.slot}/${digest}`;
+  return `${sourceName(settings)}/${digest}`;
+}
+
+/** Names the server, the database and the slot. */
+export function sourceName({ source }: Settings): string {
+  const { host, pathname } = new URL(source.url);
+  return `${host}${pathname}/${source.slot}`;
 }
 
 function queueBackendSettings({ queue }: Settings): QueueBackendSettings {
@@ -61,6 +66,6 @@ export function openWarehouseWhenReady(
   );
 }
 
-export function openQueueBackend(settings: Settings, faults: FaultLog): QueueBackend {
+export function openQueueBackend(settings: Settings, faults: Pick<FaultLog, 'report'>): QueueBackend {
   return new QueueBackend(queueBackendSettings(settings), (fault) => faults.report('queue', fault));
 }

@@ -13,6 +13,7 @@ import { openWarehouse } from '../warehouse/connection.ts';
 import { readCatalog } from '../warehouse/read-catalog.ts';
 import type { Warehouse } from '../warehouse/session.ts';
 import { readLastVerifications, recordVerification } from '../warehouse/verification-store.ts';
+import { announceBackfill, type OnUnannounced } from './backfill-announce.ts';
 import { planRepair } from './backfill-request.ts';
 import { sourceKeyOf } from './backfill-table.ts';
 import { sourceOf, warehouseOf } from './connections.ts';
@@ -33,6 +34,8 @@ export interface VerifyWatcher {
   readonly onProgress?: VerifyContext['onProgress'];
   readonly onRetry: VerifyContext['onRetry'];
   readonly onReport?: (report: EntityReport) => void;
+  /** The daemon could not be told of the repair at once. */
+  readonly onUnannounced?: OnUnannounced;
 }
 
 export interface Verification {
@@ -101,6 +104,8 @@ export async function runVerification(
     }
     const repairId = request.repair ? await repair(warehouse, chosen, reports, actor) : null;
     for (const report of reports) await record(warehouse, id, report, repairId, actor);
+    if (repairId !== null)
+      await announceBackfill(settings, repairId, watcher.onUnannounced ?? (() => undefined));
     return { id, reports, repairId };
   } finally {
     await warehouse.close();

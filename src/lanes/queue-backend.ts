@@ -35,9 +35,16 @@ export interface SettledValue {
   readonly stream: string;
 }
 
-export type LaneJobQueue = Queue<LaneJobData, SettledValue, string>;
+export type JobQueue<Data, Result> = Queue<Data, Result, string>;
+export type JobWorker<Data, Result> = Worker<Data, Result, string>;
+export type LaneJobQueue = JobQueue<LaneJobData, SettledValue>;
 export type LaneJobEvents = QueueEvents<SettledValue>;
-export type LaneJobWorker = Worker<LaneJobData, SettledValue, string>;
+export type LaneJobWorker = JobWorker<LaneJobData, SettledValue>;
+
+/** What becomes of a call while the server is away: a daemon's waits until it is back, a command's fails within seconds. */
+export type Patience = 'daemon' | 'command';
+
+const COMMAND_WITHIN_MS = 5_000;
 
 /** Opens queues, workers and event readers of one backend; `onError` hears of every lost connection. */
 export class QueueBackend {
@@ -49,22 +56,33 @@ export class QueueBackend {
     this.#onError = onError;
   }
 
-  /** Opens a queue, creating BullMQ's schema where it is missing; nothing else may open a fresh schema meanwhile. */
-  async openQueue(name: string): Promise<LaneJobQueue> {
+  /**
+   * Opens a queue, creating BullMQ's schema where it is missing; nothing else may open a fresh schema meanwhile. A command's has
+   * to be there.
+   */
+  async openQueue<Data = LaneJobData, Result = SettledValue>(
+    name: string,
+    patience: Patience = 'daemon',
+  ): Promise<JobQueue<Data, Result>> {
     const queue =
       this.#settings.kind === 'redis'
-        ? new Queue<LaneJobData, SettledValue, string>(name, {
-            connection: redisConnection(this.#settings.url),
+        ? new Queue(name, {
+            connection: redisConnection(this.#settings.url, patience),
             prefix: this.#settings.prefix,
           })
-        : (new Queue(
+        : new Queue(
             name,
-            { connection: this.#postgres(true) },
+            { connection: this.#postgres(patience === 'daemon', patience) },
             createPostgresBackend,
-          ) as unknown as LaneJobQueue);
+          );
     queue.on('error', (error) => this.#onError(queueFault(error)));
-    await queue.waitUntilReady();
-    return queue;
+    try {
+      await queue.waitUntilReady();
+    } catch (error) {
+      queue.close().catch(() => undefined);
+      throw error;
+    }
+    return queue as unknown as JobQueue<Data, Result>;
   }
 
   async openEvents(name: string): Promise<LaneJobEvents> {
@@ -84,14 +102,14 @@ export class QueueBackend {
     return events;
   }
 
-  openWorker(
+  openWorker<Data = LaneJobData, Result = SettledValue>(
     name: string,
-    processor: Processor<LaneJobData, SettledValue, string>,
+    processor: Processor<Data, Result, string>,
     options: Omit<WorkerOptions, 'connection' | 'prefix'>,
-  ): LaneJobWorker {
+  ): JobWorker<Data, Result> {
     const worker =
       this.#settings.kind === 'redis'
-        ? new Worker<LaneJobData, SettledValue, string>(name, processor, {
+        ? new Worker<Data, Result, string>(name, processor, {
             ...options,
             connection: redisConnection(this.#settings.url),
             prefix: this.#settings.prefix,
@@ -101,18 +119,37 @@ export class QueueBackend {
             processor as Processor,
             { ...options, connection: this.#postgres(false) },
             createPostgresBackend,
-          ) as unknown as LaneJobWorker);
+          ) as unknown as JobWorker<Data, Result>);
     worker.on('error', (error) => this.#onError(queueFault(error)));
     return worker;
   }
 
-  #postgres(migrate: boolean): { connectionString: string; schema: string; migrate: boolean } {
+  #postgres(migrate: boolean, patience: Patience = 'daemon'): PostgresConnection {
     if (this.#settings.kind !== 'postgres') throw new TypeError('not a PostgreSQL backend');
-    return { connectionString: this.#settings.connectionString, schema: this.#settings.schema, migrate };
+    const { connectionString, schema } = this.#settings;
+    if (patience === 'daemon') return { connectionString, schema, migrate };
+    return {
+      connectionString,
+      schema,
+      migrate,
+      connectionTimeoutMillis: COMMAND_WITHIN_MS,
+      query_timeout: COMMAND_WITHIN_MS,
+    };
   }
 }
 
-function redisConnection(url: string): RedisOptions {
+/** Not an interface: BullMQ's type has an index signature. */
+type PostgresConnection = Readonly<Record<string, string | number | boolean>>;
+
+function redisConnection(url: string, patience: Patience = 'daemon'): RedisOptions {
+  if (patience === 'command') {
+    return {
+      url,
+      connectTimeout: COMMAND_WITHIN_MS,
+      commandTimeout: COMMAND_WITHIN_MS,
+      retryStrategy: () => null,
+    };
+  }
   return {
     url,
     // BullMQ's blocking reads must outlive any reconnect.

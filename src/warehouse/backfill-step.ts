@@ -73,6 +73,28 @@ export function standsBehind(
   );
 }
 
+/**
+ * What a request comes to, of all its steps. `queued` and `running`: something more will happen by itself; `paused` and `failed`:
+ * it waits for somebody; `cancelled`, `done`: it is over.
+ */
+export function requestState(
+  steps: readonly Pick<BackfillStatus, 'id' | 'entity' | 'kind' | 'state'>[],
+): BackfillState {
+  const has = (state: BackfillState) => steps.some((step) => step.state === state);
+  const isHeldBack = (step: (typeof steps)[number]) =>
+    steps.some(
+      (other) =>
+        standsBehind(step, other) &&
+        (other.state === 'failed' || other.state === 'paused' || other.state === 'cancelled'),
+    );
+  const moves = steps.some(
+    (step) => (step.state === 'queued' || step.state === 'running') && !isHeldBack(step),
+  );
+  // Between two steps it runs as well.
+  if (moves) return has('running') || has('done') ? 'running' : 'queued';
+  return (['paused', 'failed', 'cancelled'] as const).find(has) ?? 'done';
+}
+
 /** What an older walbridge did not write down. */
 export const noOptions: BackfillOptions = {
   where: null,

@@ -1,11 +1,7 @@
 // A lane on real BullMQ, on Redis and on PostgreSQL: order, restarts, gaps, losses and backpressure.
 
-import { randomUUID } from 'node:crypto';
 import { getEventListeners } from 'node:events';
-import { Redis } from 'ioredis';
-import { Client } from 'pg';
-import { afterEach, describe, expect, inject, it, vi } from 'vitest';
-import { createQueue } from '../../sandbox/address.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ApplyOutcome, LaneBatch } from '../../src/change/batch.ts';
 import { comparePositions, ORIGIN, type Position, wholeAt } from '../../src/change/position.ts';
 import { WalbridgeError } from '../../src/fault/fault.ts';
@@ -13,7 +9,7 @@ import { type FeedLimits, LaneFeed } from '../../src/lanes/feed.ts';
 import { readHaltedBatch } from '../../src/lanes/halted-batch.ts';
 import { LaneQueue, laneQueueName, readLaneQueue } from '../../src/lanes/lane-queue.ts';
 import { LaneWorker } from '../../src/lanes/lane-worker.ts';
-import { QueueBackend, type QueueBackendSettings } from '../../src/lanes/queue-backend.ts';
+import { postgresBench, redisBench } from './queue-bench.ts';
 
 const limits: FeedLimits = {
   maxBatchRows: 100,
@@ -46,61 +42,10 @@ class AppliedLog {
 const transient = () =>
   new WalbridgeError({ code: 'WB6001', kind: 'transient', what: 'Away.', safe: '', next: '' });
 
-interface Bench {
-  readonly settings: QueueBackendSettings;
-  readonly backend: QueueBackend;
-  flush(): Promise<void>;
-  /** From here on the queue's server refuses what a restart asks of it; resolves with what ends that. */
-  refuse(): Promise<() => Promise<void>>;
-}
-
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
-
-async function redisBench(): Promise<Bench | null> {
-  const { redis } = inject('sandbox');
-  if (redis === null) throw new Error(inject('redisMissing') ?? 'no Redis');
-  const settings: QueueBackendSettings = { kind: 'redis', url: redis, prefix: `t-${randomUUID()}` };
-  const flush = async () => {
-    const client = new Redis(redis);
-    const keys = await client.keys(`${settings.prefix}:*`);
-    if (keys.length > 0) await client.del(...keys);
-    await client.quit();
-  };
-  const refuse = async () => {
-    const client = new Redis(redis);
-    const meta = `${settings.prefix}:${laneQueueName('main')}:meta`;
-    await client.set(meta, 'no hash');
-    return async () => {
-      await client.del(meta);
-      await client.quit();
-    };
-  };
-  return { settings, backend: new QueueBackend(settings, () => undefined), flush, refuse };
-}
-
-async function postgresBench(): Promise<Bench> {
-  const connectionString = await createQueue(inject('sandbox'), `lanes_${randomUUID().slice(0, 8)}`);
-  const settings: QueueBackendSettings = { kind: 'postgres', connectionString, schema: 'bullmq' };
-  const flush = async () => {
-    const client = new Client({ connectionString });
-    await client.connect();
-    await client.query('DELETE FROM bullmq.job; DELETE FROM bullmq.meta');
-    await client.end();
-  };
-  const refuse = async () => {
-    const client = new Client({ connectionString });
-    await client.connect();
-    await client.query('ALTER TABLE bullmq.meta RENAME TO away');
-    return async () => {
-      await client.query('ALTER TABLE bullmq.away RENAME TO meta');
-      await client.end();
-    };
-  };
-  return { settings, backend: new QueueBackend(settings, () => undefined), flush, refuse };
-}
 
 describe.each([
   ['Redis', redisBench],
@@ -110,7 +55,6 @@ describe.each([
     options: { apply?: (batch: LaneBatch, log: AppliedLog) => Promise<ApplyOutcome> } = {},
   ) {
     const bench = await open();
-    if (bench === null) throw new Error('no bench');
     const log = new AppliedLog();
     const queue = await LaneQueue.open(bench.backend, 'main', 's');
     cleanups.push(() => queue.close());
