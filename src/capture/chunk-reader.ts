@@ -4,6 +4,7 @@
 import type { ClientConfig } from 'pg';
 import { type Lsn, parseLsn } from '../change/position.ts';
 import type { Relation, SourceRow } from '../change/source-change.ts';
+import { type KnownKeys, type SelfReference, selectAncestors } from './ancestor-statement.ts';
 import {
   type ChunkRange,
   type ChunkTable,
@@ -156,6 +157,20 @@ export class ChunkReader {
       this.#session.query(selectKeys(table, shape.keyTypes, namesOf(shape), keys)),
     );
     return { relation: relationOf(table, fields), rows, lastKey: null, isLast: true };
+  }
+
+  /** The rows that those of the given keys refer to, and so on: at most `limit`, without those of the keys that are known. */
+  async readAncestors(
+    table: ChunkTable,
+    wanted: readonly string[],
+    references: readonly SelfReference[],
+    keys: readonly KeyValues[],
+    known: KnownKeys | null,
+    limit: number,
+  ): Promise<readonly SourceRow[]> {
+    const shape = await this.#session.shape(table, wanted);
+    const statement = selectAncestors(table, shape.keyTypes, namesOf(shape), references, keys, known, limit);
+    return (await this.#session.readOnly(() => this.#session.query(statement))).rows;
   }
 
   /** The rows of the given keys, each with its key's number (` n`, from 1) and what changes with every update of it (` version`). */

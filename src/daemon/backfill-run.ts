@@ -2,6 +2,7 @@
 // Guarantees: progress is recorded for chunks that the lane's watermark has passed, never before; whatever is lost on the way
 // (connection, stream, process) costs the reading of two chunks again; a chunk is small, and at most two are under way.
 import { setTimeout as pause } from 'node:timers/promises';
+import type { SelfReference } from '../capture/ancestor-statement.ts';
 import type { ChunkRange, KeyValues } from '../capture/chunk-statement.ts';
 import { comparePositions } from '../change/position.ts';
 import { asWalbridgeError } from '../fault/fault.ts';
@@ -10,10 +11,12 @@ import { readIncompleteKeys } from '../warehouse/backfill-keys.ts';
 import { splitBackfill } from '../warehouse/backfill-split.ts';
 import type { BackfillStatus } from '../warehouse/backfill-step.ts';
 import { finishBackfill, recordChunk, startBackfill } from '../warehouse/backfill-store.ts';
+import { readSelfReferences } from '../warehouse/self-reference.ts';
+import { selfReferencesOf, withAncestors } from './backfill-ancestors.ts';
 import { type BackfillContext, ChunkTaker, emptyRelation, type UnderWay } from './backfill-chunk.ts';
 import type { HandedChunk } from './backfill-intake.ts';
 import { PruneKeys } from './backfill-prune.ts';
-import { chunkTableOf, keyWayBack, readColumnsOf } from './backfill-table.ts';
+import { chunkTableOf, keyWayBack, nextKeys, readColumnsOf } from './backfill-table.ts';
 
 /** Characters of values in a chunk, about: two chunks are in memory at most. */
 const CHUNK_BYTES = 8 * 1024 * 1024;
@@ -29,6 +32,8 @@ export class BackfillRun {
   #range: ChunkRange;
   readonly #chunk: ChunkTaker;
   readonly #pruneKeys: PruneKeys;
+  /** Of the target on itself, in the warehouse. */
+  #references: readonly SelfReference[] = [];
   /** Behind it, everything is still to be done. */
   #doneKey: KeyValues | null;
 
@@ -107,6 +112,12 @@ export class BackfillRun {
       case 'prune':
         return this.#chunks((after) => this.#pruneChunk(after));
       case 'backfill':
+        this.#references = selfReferencesOf(
+          this.#context.mapping,
+          await this.#retry(() =>
+            readSelfReferences(this.#context.warehouse, [this.#context.mapping.target]),
+          ),
+        );
         return (await this.#chunks((after) => this.#copyChunk(after))) && (await this.#completeRows());
     }
   }
@@ -180,7 +191,7 @@ export class BackfillRun {
   #copyChunk(after: KeyValues | null): Promise<UnderWay | null> {
     const columns = readColumnsOf(this.#context.mapping);
     const limits = { rows: this.#step.options.chunkRows, bytes: CHUNK_BYTES };
-    const named = this.#nextKeys(after);
+    const named = nextKeys(this.#step.options, after);
     if (named !== null) {
       return this.#chunk.take('rows', async (reader) => ({
         ...(await reader.readKeys(this.#table, columns, named.keys)),
@@ -191,24 +202,19 @@ export class BackfillRun {
     }
     return this.#chunk.take('rows', async (reader) => {
       const chunk = await reader.read(this.#table, columns, this.#range, after, limits);
-      return { ...chunk, examined: chunk.rows.length };
+      const rows = await withAncestors(reader, chunk, {
+        table: this.#table,
+        columns,
+        range: this.#range,
+        references: this.#references,
+      });
+      return { ...chunk, rows, examined: chunk.rows.length };
     });
-  }
-
-  /** Of a step that names its keys the next ones; null of any other. */
-  #nextKeys(
-    after: KeyValues | null,
-  ): { readonly keys: readonly KeyValues[]; readonly isLast: boolean } | null {
-    const { keys, chunkRows } = this.#step.options;
-    if (keys === undefined) return null;
-    const last = JSON.stringify(after);
-    const start = after === null ? 0 : keys.findIndex((key) => JSON.stringify(key) === last) + 1;
-    return { keys: keys.slice(start, start + chunkRows), isLast: start + chunkRows >= keys.length };
   }
 
   /** Keys of the warehouse that the source has no more. When they are read does not matter: the source's word does. */
   async #pruneChunk(after: KeyValues | null): Promise<UnderWay | null> {
-    const named = this.#nextKeys(after);
+    const named = nextKeys(this.#step.options, after);
     if (named !== null) {
       return this.#chunk.take('absent', async (reader) => ({
         ...(await reader.readAbsent(this.#table, { from: null, to: null }, named.keys)),
@@ -247,7 +253,8 @@ export class BackfillRun {
 
   /**
    * Rows that reached a place behind the scan by a change of their key, with unchanged TOAST values left out: in quarantine, since
-   * the warehouse had no row to complete them with. They are read by their keys.
+   * the warehouse had no row to complete them with; and rows that came there before the row of the same table that they refer to.
+   * They are read by their keys.
    */
   async #completeRows(): Promise<boolean> {
     const { mapping, warehouse } = this.#context;
@@ -255,7 +262,9 @@ export class BackfillRun {
     if ('problem' in way || this.#step.options.keys !== undefined) return true;
     const limit = this.#step.options.chunkRows;
     for (let round = 0, last = ''; round < INCOMPLETE_ROUNDS; round += 1) {
-      const found = await this.#retry(() => readIncompleteKeys(warehouse, this.#step.entity, limit));
+      const found = await this.#retry(() =>
+        readIncompleteKeys(warehouse, this.#step.entity, limit, this.#references.length > 0),
+      );
       const keys = found
         .map((key) => way.map(({ field }) => key[field]))
         .filter((key): key is string[] => !key.includes(undefined));

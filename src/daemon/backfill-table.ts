@@ -1,9 +1,10 @@
 // What a backfill needs to know of a mapping: the source's table and key, and how keys get back from the warehouse.
 // Guarantees: pure; decided from the mapping alone, so that the command line and the daemon decide alike.
-import type { ChunkTable } from '../capture/chunk-statement.ts';
+import type { ChunkTable, KeyValues } from '../capture/chunk-statement.ts';
 import type { TableDescription } from '../change/table-description.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import { unreadableKeyColumn } from '../warehouse/backfill-keys.ts';
+import type { BackfillOptions } from '../warehouse/backfill-step.ts';
 
 /** Columns that identify a row in the source, in order. */
 export function sourceKeyOf({ document, plan }: CompiledMapping): readonly string[] {
@@ -52,4 +53,15 @@ export function keyWayBack(
   return way.flatMap((field) =>
     field === undefined ? [] : [{ field: field.field.name, column: field.column.name }],
   );
+}
+
+/** Of a step that names its keys the next ones; null of any other. */
+export function nextKeys(
+  { keys, chunkRows }: BackfillOptions,
+  after: KeyValues | null,
+): { readonly keys: readonly KeyValues[]; readonly isLast: boolean } | null {
+  if (keys === undefined) return null;
+  const last = JSON.stringify(after);
+  const start = after === null ? 0 : keys.findIndex((key) => JSON.stringify(key) === last) + 1;
+  return { keys: keys.slice(start, start + chunkRows), isLast: start + chunkRows >= keys.length };
 }

@@ -20,6 +20,7 @@ import { splitBackfill } from '../warehouse/backfill-split.ts';
 import type { BackfillStatus } from '../warehouse/backfill-step.ts';
 import { readBackfills, startBackfill } from '../warehouse/backfill-store.ts';
 import { findFilledTarget } from '../warehouse/filled-target.ts';
+import { readSelfReferences } from '../warehouse/self-reference.ts';
 import type { Warehouse } from '../warehouse/session.ts';
 import { parentsFirst } from './backfill-order.ts';
 import { chunkTableOf } from './backfill-table.ts';
@@ -64,13 +65,13 @@ export class FirstLoad {
 
   /** Whether a request could be loaded from a snapshot if the stream began anew. `unfinished`: every step that is not done. */
   isDue(unfinished: readonly BackfillStatus[]): boolean {
-    return this.#isAtOrigin() && this.#due(unfinished).length > 0;
+    return this.isAtOrigin && this.#due(unfinished).length > 0;
   }
 
   /** Before the stream begins. Returns where it begins then; null where nothing was loaded. Throws the signal's reason. */
   async run(): Promise<Position | null> {
     const { warehouse, faults } = this.#options;
-    if (!this.#isAtOrigin()) return null;
+    if (!this.isAtOrigin) return null;
     let steps: readonly BackfillStatus[] = [];
     let loaded: Position | null = null;
     try {
@@ -84,7 +85,8 @@ export class FirstLoad {
     return loaded;
   }
 
-  #isAtOrigin(): boolean {
+  /** Nothing was ever streamed. */
+  get isAtOrigin(): boolean {
     return [...this.#options.feeds.values()].every(
       ({ watermark }) => comparePositions(watermark, ORIGIN) === 0,
     );
@@ -104,6 +106,14 @@ export class FirstLoad {
     const filled = await this.#retry(() => findFilledTarget(this.#options.warehouse, targets));
     if (filled !== null) {
       log.info({ entity: filled }, 'the warehouse has rows already: the backfill goes in chunks');
+      return null;
+    }
+    const [selfReferring] = await this.#retry(() => readSelfReferences(this.#options.warehouse, targets));
+    if (selfReferring !== undefined) {
+      // Pieces come in the key's order, from several places at once.
+      const { schema, table } = selfReferring.from;
+      const reason = `rows of ${schema}.${table} have to stand behind those that they refer to.`;
+      faults.report('first load', leftToChunks('everything', reason));
       return null;
     }
     const order = parentsFirst(mappings, tables);

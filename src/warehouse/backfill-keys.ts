@@ -205,13 +205,20 @@ function where(conditions: readonly string[]): string {
   return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
 }
 
-/** Keys (field to text) of open quarantine rows that a full image of the row would mend: the stream sent part of it only. */
+/**
+ * Keys (field to text) of open quarantine rows that a full image of the row would mend: the stream sent part of it only, or,
+ * with `orphans`, before the row of a foreign key.
+ */
 export async function readIncompleteKeys(
   session: SqlSession,
   entity: string,
   limit: number,
+  orphans: boolean,
 ): Promise<Record<string, string>[]> {
-  const codes = [rejections.missingOrigin.code, rejections.quarantinedOrigin.code, unmappable.partialInputs];
+  const codes = [
+    ...[rejections.missingOrigin.code, rejections.quarantinedOrigin.code, unmappable.partialInputs],
+    ...(orphans ? [rejections.parentMissing.code] : []),
+  ];
   const { rows } = await session.batch<{ key_json: string }>(
     `SELECT DISTINCT TOP (${limit}) key_json FROM ${controlTable('quarantine')} WHERE entity = ${quoteText(entity)} AND resolved_at IS NULL AND code IN (${codes.map(quoteText).join(', ')})`,
   );
