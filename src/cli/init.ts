@@ -1,7 +1,8 @@
 // `walbridge init`: prepares warehouse, queue and source.
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
-import { exitCodes, type GlobalOptions, quietLog, runCommand, settingsOf } from './context.ts';
+import type { Settings } from '../config/settings.ts';
+import { exitCodes, type GlobalOptions, quietLog, runCommand, settingsOf, warn } from './context.ts';
 import { countFindings, hasErrors, printFindings } from './findings.ts';
 
 export function addInit(program: Command): void {
@@ -9,7 +10,12 @@ export function addInit(program: Command): void {
     .command('init')
     .description('create control tables, target tables, publication and slot; run again, it changes nothing')
     .option('--dry-run', 'print every statement and run none', false)
-    .action(({ dryRun }: { dryRun: boolean }, command: Command) =>
+    .option(
+      '--load',
+      'also ask for the rows that are there already, unless a backfill was ever asked for',
+      false,
+    )
+    .action(({ dryRun, load }: { dryRun: boolean; load: boolean }, command: Command) =>
       runCommand(async () => {
         const settings = settingsOf(command.optsWithGlobals<GlobalOptions>());
         const { initialise } = await import('../daemon/init.ts');
@@ -24,7 +30,22 @@ export function addInit(program: Command): void {
         process.stdout.write(
           `init ${did} ${result.statements.length} statements; ${countFindings(result.findings)}.\n`,
         );
+        if (load && result.applied) process.stdout.write(`${await askForRows(settings)}\n`);
+        else if (load) process.stdout.write('init would ask for a backfill of every entity.\n');
         return exitCodes.done;
       }),
     );
+}
+
+async function askForRows(settings: Settings): Promise<string> {
+  const { BackfillControl } = await import('../daemon/backfill-control.ts');
+  const control = await BackfillControl.open(settings, userInfo().username, warn);
+  try {
+    const id = await control.requestFirst();
+    return id === null
+      ? 'Nothing was asked for: backfills stand in the control table already, see `walbridge backfill list`.'
+      : `backfill ${id} of every entity: the daemon loads them before it streams.`;
+  } finally {
+    await control.close();
+  }
 }

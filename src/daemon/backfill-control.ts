@@ -6,8 +6,14 @@ import { type Lsn, parseLsn } from '../change/position.ts';
 import type { Settings } from '../config/settings.ts';
 import { WalbridgeError } from '../fault/fault.ts';
 import { acceptGap } from '../warehouse/acknowledgement-record.ts';
-import type { BackfillStatus } from '../warehouse/backfill-step.ts';
-import { readBackfills, requestBackfill, steerBackfill, type steering } from '../warehouse/backfill-store.ts';
+import { type BackfillStatus, noOptions } from '../warehouse/backfill-step.ts';
+import {
+  hasBackfills,
+  readBackfills,
+  requestBackfill,
+  steerBackfill,
+  type steering,
+} from '../warehouse/backfill-store.ts';
 import { openWarehouse } from '../warehouse/connection.ts';
 import type { Warehouse } from '../warehouse/session.ts';
 import { announceBackfill, type OnUnannounced } from './backfill-announce.ts';
@@ -22,6 +28,20 @@ export type { BackfillRequest, BackfillStatus };
 function isWhole({ where, fromKey, toKey, prune, truncateFirst }: BackfillRequest): boolean {
   return where === null && fromKey === null && toKey === null && (prune || truncateFirst);
 }
+
+const everything: BackfillRequest = {
+  entities: [],
+  all: true,
+  where: null,
+  since: null,
+  sinceColumn: null,
+  fromKey: null,
+  toKey: null,
+  chunkRows: noOptions.chunkRows,
+  parallel: null,
+  prune: false,
+  truncateFirst: false,
+};
 
 export class BackfillControl {
   readonly #settings: Settings;
@@ -65,6 +85,11 @@ export class BackfillControl {
     });
     await announceBackfill(this.#settings, id, this.#onUnannounced);
     return id;
+  }
+
+  /** Every entity, whole, where no backfill was ever asked for; null where one was. Throws as `request` does. */
+  async requestFirst(): Promise<string | null> {
+    return (await hasBackfills(this.#warehouse)) ? null : this.request(everything);
   }
 
   /** The slot's position; null without the slot. */

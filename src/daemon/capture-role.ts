@@ -2,6 +2,7 @@
 // Guarantees: runs until the signal or a permanent fault; a second one waits for the slot; what the warehouse lacks is never
 // acknowledged; what the queue loses is read again from the slot.
 import { setMaxListeners } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import { describeTables } from '../capture/describe-tables.ts';
 import { readSlotHealth } from '../capture/slot-health.ts';
 import { withSource } from '../capture/source-client.ts';
@@ -25,14 +26,17 @@ import { CaptureAudit } from './capture-audit.ts';
 import { CapturePipeline } from './capture-pipeline.ts';
 import { openQueueBackend, openWarehouseWhenReady, sourceName, sourceOf, streamName } from './connections.ts';
 import { FirstLoad } from './first-load.ts';
+import { forgottenLoad } from './first-load-forgotten.ts';
 import { wantedSource } from './inspection.ts';
 import type { LoadedMappings } from './load-mappings.ts';
-import { FaultLog, type Logger } from './log.ts';
+import { FaultLog, faultFields, type Logger } from './log.ts';
 import { awaitsQueue, reconnects, works } from './role-telling.ts';
 import { serveVerifications } from './verify-schedule.ts';
 
 /** Watermarks are read, losses looked for and positions acknowledged this often. */
 const AUDIT_MS = 1000;
+/** How long the first stream of all waits for the look for rows that nobody has asked for. */
+const FORGOTTEN_WITHIN_MS = 5_000;
 
 export async function runCapture(
   settings: Settings,
@@ -164,12 +168,26 @@ export async function runCapture(
       },
       ended,
     );
+    let isChecked = false;
+    const warnOnce = async () => {
+      if (isChecked) return;
+      isChecked = true;
+      const asking = forgottenLoad(sourceOf(settings), warehouse, loaded.mappings, tables);
+      // The stream does not wait for it for long.
+      const within = pause(FORGOTTEN_WITHIN_MS, null, { signal: ended });
+      const warning = await Promise.race([asking, within]).catch(() => null);
+      if (warning !== null) log.warn(faultFields(warning), warning.what);
+    };
     const pipeline = new CapturePipeline({
       mappings: loaded.mappings,
       tables,
       feeds,
       readWatermarks: watermarksWhenReady,
-      firstLoad: () => firstLoad.run(),
+      firstLoad: async () => {
+        const loaded = await firstLoad.run();
+        if (loaded === null && firstLoad.isAtOrigin) await warnOnce();
+        return loaded;
+      },
       acknowledge: (lsn) => gate.acknowledge(lsn),
       backfills,
       onNotice: (entity, notice) => log.warn({ entity }, notice),

@@ -88,6 +88,12 @@ export async function readBackfills(
   return rows.map(statusOf);
 }
 
+/** Whether any was ever asked for. */
+export async function hasBackfills(session: SqlSession): Promise<boolean> {
+  const { rows } = await session.batch(`SELECT TOP (1) backfill_id FROM ${table}`);
+  return rows.length > 0;
+}
+
 /** False where it was paused or cancelled meanwhile. */
 export function startBackfill(
   session: SqlSession,

@@ -107,6 +107,35 @@ test('paused in its midst, and ended in its midst: what is there stays, the rest
   expect(ways.chunks).toBeGreaterThan(0);
 });
 
+test('rows that nobody has asked for are warned of before the first stream, and never again', async () => {
+  const tables = ['a', 'b'].map((table) => ({ schema: 'public', table }));
+  const ddl = 'CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)';
+  const warnings = async () => {
+    bridge.warned.length = 0;
+    await bridge.start();
+    // Nobody's: it is confirmed once the stream has begun, and moves no lane.
+    await bridge.source.query("SELECT pg_logical_emit_message(true, 'test', '')");
+    await caughtUp(bridge);
+    await bridge.stop();
+    return bridge.warned.filter((code) => code === 'WB7031').length;
+  };
+  bridge = await Bridge.open({ ddl, tables });
+  expect(await warnings()).toBe(0);
+  await bridge.close();
+  bridge = await Bridge.open({ ddl: `${ddl}; INSERT INTO b VALUES (1)`, tables });
+  expect(await warnings()).toBe(1);
+  const id = await withControl(bridge, (control) => control.requestFirst());
+  expect(await withControl(bridge, (control) => control.requestFirst())).toBeNull();
+  await withControl(bridge, (control) => control.steer(id ?? '', 'pause'));
+  // Not now, somebody has said.
+  expect(await warnings()).toBe(0);
+  await withControl(bridge, (control) => control.steer(id ?? '', 'resume'));
+  await bridge.start();
+  await done(bridge, id ?? '');
+  expect(await bridge.rows('SELECT id FROM crm.b')).toEqual([{ id: 1 }]);
+  expect(await waysOf(id ?? '')).toMatchObject({ chunks: 0 });
+});
+
 const oddities = ['odd', 'pair', 'ids', 'parts', 'cut', 'renewed', 'boxes', 'shelves'] as const;
 const oddPairs = [
   { source: 'odd', target: 'crm.odd', key: ['w'] },

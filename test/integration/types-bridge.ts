@@ -26,7 +26,7 @@ import { openWarehouse } from '../../src/warehouse/connection.ts';
 import type { Warehouse } from '../../src/warehouse/session.ts';
 import { until } from './capture-recorder.ts';
 
-const log = pino({ level: process.env.WALBRIDGE_TEST_LOG ?? 'silent' });
+const silent = pino({ level: 'silent' });
 
 export interface BridgeOptions {
   readonly ddl: string;
@@ -52,6 +52,12 @@ export class Bridge {
   #stop = new AbortController();
   #roles: Promise<unknown>[] = [];
   fault: unknown = null;
+  /** Codes of what the daemon has warned of. */
+  readonly warned: string[] = [];
+  readonly #log =
+    process.env.WALBRIDGE_TEST_LOG === undefined
+      ? pino({ level: 'warn' }, { write: (line) => this.warned.push(JSON.parse(line).code) })
+      : pino({ level: process.env.WALBRIDGE_TEST_LOG });
 
   private constructor(source: pg.Client, warehouse: Warehouse, settings: Settings, folder: string) {
     this.source = source;
@@ -104,7 +110,7 @@ export class Bridge {
       for (const batch of options.legacy) await warehouse.batch(batch);
       await warehouse.close();
     }
-    const { findings, applied } = await initialise(settings, false, 'test', log);
+    const { findings, applied } = await initialise(settings, false, 'test', silent);
     if (!applied) throw new Error(findings.map(({ text }) => text).join('\n'));
     return new Bridge(source, await openWarehouse({ connectionString }), settings, folder);
   }
@@ -115,7 +121,7 @@ export class Bridge {
     const { signal } = this.#stop;
     for (const role of roles) {
       const run = role === 'capture' ? runCapture : runApply;
-      const ended = run(this.settings, loaded, log, signal).catch((error) => {
+      const ended = run(this.settings, loaded, this.#log, signal).catch((error) => {
         if (!signal.aborted) this.fault ??= error;
       });
       this.#roles.push(ended);
@@ -130,7 +136,7 @@ export class Bridge {
   }
 
   queue(): Promise<LaneQueueStatus> {
-    return readLaneQueue(openQueueBackend(this.settings, new FaultLog(log)), 'main');
+    return readLaneQueue(openQueueBackend(this.settings, new FaultLog(silent)), 'main');
   }
 
   /** Resolves when the warehouse has all that the source has committed: a marker row sent behind it has arrived. */
