@@ -70,15 +70,22 @@ export async function initialLoad(
   const roles: Roles = { capture: bridge.run('capture'), apply: bridge.run('apply') };
   const peaks: Peaks = { capture: 0, apply: 0 };
   const pool = await new sql.ConnectionPool(bridge.warehouse).connect();
-  const state = () => `${roles.capture.tail()}\n${roles.apply.tail()}`;
+  let read = 0;
+  const state = () =>
+    `${read} of about ${total} rows are read\n${roles.capture.tail()}\n${roles.apply.tail()}`;
   try {
     const progress = async () => {
-      const { recordset } = await pool.request().query<{ n: number; unfinished: number; failed: number }>(
-        `SELECT CONVERT(int, SUM(rows_read)) AS n, SUM(CASE WHEN state = 'done' THEN 0 ELSE 1 END) AS unfinished,
-           SUM(CASE WHEN state = 'failed' THEN 1 ELSE 0 END) AS failed FROM walbridge.backfill WHERE backfill_id = '${id}'`,
-      );
+      const { recordset } = await pool
+        .request()
+        .query<{ n: number; unfinished: number; failed: string | null }>(
+          `SELECT CONVERT(int, SUM(rows_read)) AS n, SUM(CASE WHEN state = 'done' THEN 0 ELSE 1 END) AS unfinished,
+           MAX(CASE WHEN state = 'failed' THEN error END) AS failed FROM walbridge.backfill WHERE backfill_id = '${id}'`,
+        );
       for (const role of ['capture', 'apply'] as const) notePeak(peaks, role, roles[role]);
-      return recordset[0] ?? { n: 0, unfinished: 1, failed: 0 };
+      read = recordset[0]?.n ?? 0;
+      const [now] = recordset;
+      if (now?.failed != null) throw new Error(`a range has failed: ${now.failed}\n${state()}`);
+      return now ?? { n: 0, unfinished: 1 };
     };
     for (const [share, who] of kills) {
       const { n } = await until(
@@ -99,9 +106,7 @@ export async function initialLoad(
     await until(
       'all ranges are done',
       async () => {
-        const { unfinished, failed } = await progress();
-        if (failed > 0) throw new Error(`${failed} ranges have failed\n${state()}`);
-        return unfinished === 0;
+        return (await progress()).unfinished === 0;
       },
       { withinMs, everyMs: 200, state },
     );

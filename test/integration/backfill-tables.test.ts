@@ -2,6 +2,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { BackfillStatus } from '../../src/daemon/backfill-control.ts';
+import { openQueueBackend } from '../../src/daemon/connections.ts';
+import {
+  type BackfillJobData,
+  type BackfillJobResult,
+  backfillQueueName,
+} from '../../src/lanes/backfill-queue.ts';
+import type { JobQueue } from '../../src/lanes/queue-backend.ts';
 import { caughtUp, done, expectEqual, openQuarantine, request, steps, withControl } from './backfill-rig.ts';
 import { until } from './capture-recorder.ts';
 import { Bridge } from './types-bridge.ts';
@@ -35,6 +42,9 @@ const pairs = [
 const pairOf = (table: (typeof tables)[number]) => pairs.filter(({ source }) => source === table);
 
 let bridge: Bridge;
+let jobs: JobQueue<BackfillJobData, BackfillJobResult>;
+const jobBecomes = (id: string, state: string) =>
+  until(`the job to be ${state}`, async () => (await jobs.getJobState(id)) === state, 30_000);
 
 beforeAll(async () => {
   bridge = await Bridge.open({
@@ -56,9 +66,14 @@ beforeAll(async () => {
     bridge.settings.source.slot,
   ]);
   await bridge.start();
+  const backend = openQueueBackend(bridge.settings, { report: () => undefined });
+  jobs = await backend.openQueue(backfillQueueName(bridge.settings.source.slot));
 });
 
-afterAll(() => bridge.close());
+afterAll(async () => {
+  await jobs.close();
+  await bridge.close();
+});
 
 test('keys of every kind, in ranges of the snapshot of a first load', async () => {
   const found = await done(bridge, await request(bridge, { all: true, chunkRows: 37, parallel: 2 }));
@@ -351,10 +366,22 @@ test('pause, resume and cancel', async () => {
   const { rows } = await bridge.source.query<{ n: number }>('SELECT count(*)::int AS n FROM sparse');
   expect(step?.rowsWritten).toBeGreaterThanOrEqual(rows[0]?.n ?? 0);
   await expectEqual(bridge, pairOf('sparse'));
+  await jobBecomes(id, 'completed');
+  expect((await jobs.getJob(id))?.returnvalue).toEqual({
+    kind: 'done',
+    rows: step?.rowsRead,
+    estimated: step?.rowsEstimated,
+  });
   await expect(withControl(bridge, (control) => control.steer(id, 'cancel'))).rejects.toThrow('WB7026');
   const other = await request(bridge, { entities: ['sparse'], chunkRows: 1 });
+  await jobBecomes(other, 'active');
+  // An emptied queue: the daemon goes on, and asks for a job in which it can be seen.
+  await jobs.obliterate({ force: true });
+  await jobBecomes(other, 'active');
   const [cancelled] = await withControl(bridge, (control) => control.steer(other, 'cancel'));
   expect(cancelled?.state).toBe('cancelled');
+  await jobBecomes(other, 'completed');
+  expect((await jobs.getJob(other))?.returnvalue).toMatchObject({ kind: 'cancelled' });
 });
 
 test('a backfill that fails says why, and the stream goes on', async () => {
@@ -362,6 +389,15 @@ test('a backfill that fails says why, and the stream goes on', async () => {
   await until('the failure', async () => (await steps(bridge, id))[0]?.state === 'failed', 60_000);
   const [step] = await steps(bridge, id);
   expect(step).toMatchObject({ state: 'failed', errorCode: 'WB2003' });
+  await jobBecomes(id, 'failed');
+  expect((await jobs.getJob(id))?.failedReason).toContain('WB2003 (ids)');
+  const failed = await jobs.getJob(id);
+  await withControl(bridge, (control) => control.steer(id, 'resume'));
+  await until('a job of its own', async () => {
+    const job = await jobs.getJob(id);
+    return job?.timestamp !== failed?.timestamp && job?.failedReason !== undefined;
+  });
+  await withControl(bridge, (control) => control.steer(id, 'cancel'));
   const writing = await request(bridge, {
     entities: ['ids'],
     where: "pg_notify(id::text, id::text) IS NULL OR nextval('s') > 0",
