@@ -37,8 +37,12 @@ export class BackfillJobs {
 
   /** While this process reads the slot. `unfinished`: every step that is not done. Goes on in the background, one look at a time. */
   look(unfinished: readonly BackfillStatus[]): void {
+    const { faults } = this.#options;
     this.#looking ??= this.#look(unfinished)
-      .catch((error: unknown) => this.#options.faults.report('jobs of backfills', asWalbridgeError(error)))
+      .then(
+        () => faults.clear('jobs of backfills'),
+        (error: unknown) => faults.report('jobs of backfills', asWalbridgeError(error)),
+      )
       .finally(() => {
         this.#looking = null;
       });
@@ -50,7 +54,8 @@ export class BackfillJobs {
     [this.#worker, this.#queue] = [null, null];
     this.#missingSince.clear();
     await worker?.close();
-    await Promise.race([queue?.close(), pause(CLOSE_WITHIN_MS, undefined, { ref: false })]);
+    if (queue !== null)
+      await Promise.race([queue.close(), pause(CLOSE_WITHIN_MS, undefined, { ref: false })]);
   }
 
   async #look(unfinished: readonly BackfillStatus[]): Promise<void> {

@@ -174,7 +174,7 @@ export async function runCapture(
       isChecked = true;
       const asking = forgottenLoad(sourceOf(settings), warehouse, loaded.mappings, tables);
       // The stream does not wait for it for long.
-      const within = pause(FORGOTTEN_WITHIN_MS, null, { signal: ended });
+      const within = pause(FORGOTTEN_WITHIN_MS, null, { signal: ended, ref: false });
       const warning = await Promise.race([asking, within]).catch(() => null);
       if (warning !== null) log.warn(faultFields(warning), warning.what);
     };
