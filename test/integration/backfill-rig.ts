@@ -8,6 +8,13 @@ import {
   type BackfillRequest,
   type BackfillStatus,
 } from '../../src/daemon/backfill-control.ts';
+import { openQueueBackend } from '../../src/daemon/connections.ts';
+import {
+  type BackfillJobData,
+  type BackfillJobResult,
+  backfillQueueName,
+} from '../../src/lanes/backfill-queue.ts';
+import type { JobQueue } from '../../src/lanes/queue-backend.ts';
 import { compareTables, formatDifferences, type TablePair } from '../faults/compare.ts';
 import { until } from './capture-recorder.ts';
 import { Bridge, type BridgeOptions } from './types-bridge.ts';
@@ -107,6 +114,12 @@ export async function expectEqual(bridge: Bridge, pairs: readonly TablePair[]): 
   const compared = await compareTables(settings.source.url, settings.warehouse.connectionString, pairs);
   expect(formatDifferences(compared.differences)).toBe('');
   for (const { source, warehouse } of Object.values(compared.rows)) expect(warehouse).toBe(source);
+}
+
+/** The jobs of the bridge's requests; to be closed. */
+export function openJobs({ settings }: Bridge): Promise<JobQueue<BackfillJobData, BackfillJobResult>> {
+  const backend = openQueueBackend(settings, { report: () => undefined });
+  return backend.openQueue(backfillQueueName(settings.source.slot));
 }
 
 export async function openQuarantine(bridge: Bridge): Promise<readonly Record<string, unknown>[]> {

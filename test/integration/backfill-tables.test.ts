@@ -2,14 +2,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { BackfillStatus } from '../../src/daemon/backfill-control.ts';
-import { openQueueBackend } from '../../src/daemon/connections.ts';
 import {
-  type BackfillJobData,
-  type BackfillJobResult,
-  backfillQueueName,
-} from '../../src/lanes/backfill-queue.ts';
-import type { JobQueue } from '../../src/lanes/queue-backend.ts';
-import { caughtUp, done, expectEqual, openQuarantine, request, steps, withControl } from './backfill-rig.ts';
+  caughtUp,
+  done,
+  expectEqual,
+  openJobs,
+  openQuarantine,
+  request,
+  steps,
+  withControl,
+} from './backfill-rig.ts';
 import { until } from './capture-recorder.ts';
 import { Bridge } from './types-bridge.ts';
 
@@ -42,7 +44,7 @@ const pairs = [
 const pairOf = (table: (typeof tables)[number]) => pairs.filter(({ source }) => source === table);
 
 let bridge: Bridge;
-let jobs: JobQueue<BackfillJobData, BackfillJobResult>;
+let jobs: Awaited<ReturnType<typeof openJobs>>;
 const jobBecomes = (id: string, state: string) =>
   until(`the job to be ${state}`, async () => (await jobs.getJobState(id)) === state, 30_000);
 
@@ -66,8 +68,7 @@ beforeAll(async () => {
     bridge.settings.source.slot,
   ]);
   await bridge.start();
-  const backend = openQueueBackend(bridge.settings, { report: () => undefined });
-  jobs = await backend.openQueue(backfillQueueName(bridge.settings.source.slot));
+  jobs = await openJobs(bridge);
 });
 
 afterAll(async () => {

@@ -1,7 +1,7 @@
 // Verifications over keys of every kind, in small ranges: what is planted is found by name, repaired by its keys, and no more.
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { EntityReport } from '../../src/daemon/verify-control.ts';
-import { caughtUp, done } from './backfill-rig.ts';
+import { caughtUp, done, openJobs } from './backfill-rig.ts';
 import { until } from './capture-recorder.ts';
 import { Bridge } from './types-bridge.ts';
 import { verify } from './verify-rig.ts';
@@ -193,6 +193,9 @@ test('stops at the most findings that it keeps, and says so', async () => {
   expect(reports[0]!.findings.length).toBeGreaterThanOrEqual(100);
   const { repairId } = await verify(bridge, { entities: ['sparse'], repair: true });
   await done(bridge, repairId!);
+  const jobs = await openJobs(bridge);
+  await until('the job of the repair', async () => (await jobs.getJobState(repairId!)) === 'completed');
+  await jobs.close();
   expect((await verify(bridge, { entities: ['sparse'] })).reports[0]).toMatchObject({
     state: 'equal',
     isCutShort: false,
