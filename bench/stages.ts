@@ -91,7 +91,7 @@ export async function measureStages({ client, slot, config, warehouse }: StagesO
       prepareBatch(decodeBatch(back.payload, readers), ORIGIN_BEFORE_ALL, targets, plans),
     );
     measured('warehouse: staged rows as bytes', () => {
-      const staging = stage(plan, 0, null, work.tables[0]?.rows ?? []);
+      const staging = stage(plan, null, work.tables[0]?.rows ?? []);
       let bytes = 0;
       for (const [chunk] of packRows(stagingBulkColumns(staging), stagingRows(staging)))
         bytes += chunk.length;

@@ -1,10 +1,12 @@
 // T-SQL around a batch's DML: lock and watermark at its start, watermark and batch log at its end.
-// Guarantees: a second session on the same lane waits at the lock; the watermark moves in the DML's own transaction.
+// Guarantees: a second session on the same lane waits at the lock; the watermark moves in the DML's own transaction; positions,
+// times and counts are parameters, so that the texts of two batches differ only where their tables do.
 import type { LaneBatch } from '../change/batch.ts';
 import { comparePositions, formatPosition, ORIGIN, type Position, WHOLE } from '../change/position.ts';
 import { total } from './apply-script.ts';
 import { controlTable } from './control-tables.ts';
 import { quoteText } from './identifier.ts';
+import type { SqlParameters, Statement } from './session.ts';
 import { offsetText } from './staging-time.ts';
 
 /** sp_getapplock's resource for a lane. */
@@ -25,7 +27,7 @@ export interface OpeningRow {
 }
 
 /**
- * Takes the lane's lock, reads its watermark and makes the temporary tables. One row: whether the lock was granted, the
+ * Takes the lane's lock, reads its watermark and makes or empties the temporary tables. One row: whether the lock was granted, the
  * watermark, and which of `entities` have open quarantine rows. Without the lock nothing else is read: whoever holds it
  * holds these rows too, for longer than `lockTimeoutMs`.
  */
@@ -33,7 +35,7 @@ export function openingScript(
   lane: string,
   lockTimeoutMs: number,
   entities: readonly string[],
-  creates: readonly string[],
+  temporaryTables: readonly string[],
 ): string {
   const open = entities.map(
     (entity, index) =>
@@ -44,7 +46,7 @@ SET XACT_ABORT ON;
 DECLARE @granted int, @lsn bigint, @ordinal bigint, @replay_lsn bigint, @replay_ordinal bigint;
 EXEC @granted = sp_getapplock @Resource = ${quoteText(laneLock(lane))}, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = ${lockTimeoutMs};
 IF @granted >= 0 SELECT @lsn = commit_lsn, @ordinal = ordinal, @replay_lsn = replay_lsn, @replay_ordinal = replay_ordinal FROM ${controlTable('watermark')} WITH (UPDLOCK, HOLDLOCK) WHERE lane = ${quoteText(lane)};
-${creates.join('\n')}
+${temporaryTables.join('\n')}
 IF @granted < 0 SELECT @granted AS granted
 ELSE SELECT ${['@granted AS granted', 'CONVERT(varchar(20), @lsn) AS lsn', 'CONVERT(varchar(20), @ordinal) AS ordinal', 'CONVERT(varchar(20), @replay_lsn) AS replay_lsn', 'CONVERT(varchar(20), @replay_ordinal) AS replay_ordinal', ...open].join(', ')};`;
 }
@@ -79,16 +81,33 @@ export function batchName(batch: LaneBatch): string {
 }
 
 /** `first`: the lane has no watermark yet. `replay`: see `replayOf`. */
-export function moveWatermark(batch: LaneBatch, first: boolean, replay: Position | null): string {
-  const { lsn, ordinal } = batch.last;
-  const position = `'${formatPosition(batch.last)}'`;
-  const time = `CONVERT(datetimeoffset(6), '${offsetText(batch.commitTimeMicros)}')`;
+export function moveWatermark(batch: LaneBatch, first: boolean, replay: Position | null): Statement {
+  const parameters = lastOf(batch);
   if (first) {
-    return `INSERT INTO ${controlTable('watermark')} (lane, commit_lsn, ordinal, [position], commit_time, applied_at) VALUES (${quoteText(batch.lane)}, ${lsn}, ${ordinal}, ${position}, ${time}, SYSDATETIMEOFFSET());`;
+    return {
+      sql: `INSERT INTO ${controlTable('watermark')} (lane, commit_lsn, ordinal, [position], commit_time, applied_at) VALUES (@lane, @lsn, @ordinal, @position, ${TIME}, SYSDATETIMEOFFSET());`,
+      parameters,
+    };
   }
   const isReplayed = replay !== null && comparePositions(batch.last, replay) >= 0;
   const replayed = isReplayed ? ', replay_lsn = NULL, replay_ordinal = NULL' : '';
-  return `UPDATE ${controlTable('watermark')} SET commit_lsn = ${lsn}, ordinal = ${ordinal}, [position] = ${position}, commit_time = ${time}, applied_at = SYSDATETIMEOFFSET()${replayed} WHERE lane = ${quoteText(batch.lane)};`;
+  return {
+    sql: `UPDATE ${controlTable('watermark')} SET commit_lsn = @lsn, ordinal = @ordinal, [position] = @position, commit_time = ${TIME}, applied_at = SYSDATETIMEOFFSET()${replayed} WHERE lane = @lane;`,
+    parameters,
+  };
+}
+
+const TIME = 'CONVERT(datetimeoffset(6), @time)';
+
+/** Where the batch ends: @lane, @lsn, @ordinal, @position, @time. */
+function lastOf({ lane, last, commitTimeMicros }: LaneBatch): SqlParameters {
+  return {
+    lane: { type: 'nvarchar', value: lane },
+    lsn: { type: 'bigint', value: last.lsn },
+    ordinal: { type: 'bigint', value: last.ordinal },
+    position: { type: 'varchar', value: formatPosition(last) },
+    time: { type: 'varchar', value: offsetText(commitTimeMicros) },
+  };
 }
 
 export interface LoggedBatch {
@@ -104,39 +123,37 @@ export interface LoggedBatch {
   readonly milliseconds: number;
 }
 
-/** A statement, or none where all of the batch is in the log. Once a position, also after somebody has set a watermark back by hand. */
-export function logBatch(log: LoggedBatch): string[] {
+/** Null where all of the batch is in the log. Once a position, also after somebody has set a watermark back by hand. */
+export function logBatch(log: LoggedBatch): Statement | null {
   const counts = (['inserted', 'updated', 'deleted'] as const).map((what) => total(what, log.tables));
-  return insertLog(
-    log.batch,
-    log.from,
-    log.replay,
-    `${log.changes}, ${counts.join(', ')}, ${log.truncated}, ${log.quarantined}`,
-    log.milliseconds,
-    'NULL',
-  );
+  return insertLog(log, counts.join(', '), 'NULL');
 }
 
 /** The same for a batch that somebody has skipped. */
-export function logSkipped(batch: LaneBatch, from: Position, replay: Position | null): string[] {
-  return insertLog(batch, from, replay, `${batch.changes}, 0, 0, 0, 0, 0`, 0, '1');
+export function logSkipped(batch: LaneBatch, from: Position, replay: Position | null): Statement | null {
+  const nothing = { changes: batch.changes, tables: 0, truncated: 0, quarantined: 0, milliseconds: 0 };
+  return insertLog({ batch, from, replay, ...nothing }, '0, 0, 0', '1');
 }
 
-function insertLog(
-  batch: LaneBatch,
-  stood: Position,
-  replay: Position | null,
-  counts: string,
-  milliseconds: number,
-  isSkipped: string,
-): string[] {
-  if (replay !== null && comparePositions(batch.last, replay) <= 0) return [];
-  const from = replay !== null && comparePositions(stood, replay) < 0 ? replay : stood;
-  const { lsn, ordinal } = batch.last;
+function insertLog(log: LoggedBatch, rows: string, isSkipped: string): Statement | null {
+  const { batch, replay } = log;
+  if (replay !== null && comparePositions(batch.last, replay) <= 0) return null;
+  const from = replay !== null && comparePositions(log.from, replay) < 0 ? replay : log.from;
   const table = controlTable('batchLog');
-  return [
-    `INSERT INTO ${table} (lane, commit_lsn, ordinal, [position], previous_lsn, previous_ordinal, previous_position, commit_time, changes, rows_inserted, rows_updated, rows_deleted, tables_truncated, rows_quarantined, is_part, milliseconds, applied_at, is_skipped)
-SELECT ${quoteText(batch.lane)}, ${lsn}, ${ordinal}, '${formatPosition(batch.last)}', ${from.lsn}, ${from.ordinal}, '${formatPosition(from)}', CONVERT(datetimeoffset(6), '${offsetText(batch.commitTimeMicros)}'), ${counts}, ${ordinal === WHOLE ? 0 : 1}, ${milliseconds}, SYSDATETIMEOFFSET(), ${isSkipped}
-WHERE NOT EXISTS (SELECT 1 FROM ${table} WHERE lane = ${quoteText(batch.lane)} AND commit_lsn = ${lsn} AND ordinal = ${ordinal});`,
-  ];
+  return {
+    sql: `INSERT INTO ${table} (lane, commit_lsn, ordinal, [position], previous_lsn, previous_ordinal, previous_position, commit_time, changes, rows_inserted, rows_updated, rows_deleted, tables_truncated, rows_quarantined, is_part, milliseconds, applied_at, is_skipped)
+SELECT @lane, @lsn, @ordinal, @position, @from_lsn, @from_ordinal, @from_position, ${TIME}, @changes, ${rows}, @truncated, @quarantined, @is_part, @milliseconds, SYSDATETIMEOFFSET(), ${isSkipped}
+WHERE NOT EXISTS (SELECT 1 FROM ${table} WHERE lane = @lane AND commit_lsn = @lsn AND ordinal = @ordinal);`,
+    parameters: {
+      ...lastOf(batch),
+      from_lsn: { type: 'bigint', value: from.lsn },
+      from_ordinal: { type: 'bigint', value: from.ordinal },
+      from_position: { type: 'varchar', value: formatPosition(from) },
+      changes: { type: 'bigint', value: log.changes },
+      truncated: { type: 'int', value: log.truncated },
+      quarantined: { type: 'bigint', value: log.quarantined },
+      is_part: { type: 'bit', value: batch.last.ordinal !== WHOLE },
+      milliseconds: { type: 'int', value: log.milliseconds },
+    },
+  };
 }

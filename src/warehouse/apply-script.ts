@@ -1,5 +1,6 @@
 // The one batch that turns staged rows into the warehouse's new state, in an order that foreign and unique keys allow.
-// Guarantees: each target's rows are written at most once; the last SELECT gives the counts that the caller must compare.
+// Guarantees: each target's rows are written at most once; the last SELECT gives the counts that the caller must compare; two
+// batches of one shape (tables, kinds of rows, plan) have one text, so that the server keeps one plan for both.
 import { counters, TableDml } from './apply-dml.ts';
 import { parentsFirst, referencesTo } from './apply-order.ts';
 import { type ForeignKeyFacts, tableKey } from './catalog.ts';
@@ -19,17 +20,27 @@ export interface TableCounts {
   readonly deleted: number;
 }
 
+/** What SQL Server's statistics call few rows: https://learn.microsoft.com/sql/relational-databases/statistics/statistics */
+const FEW_ROWS = 500;
+
 /**
- * `stagings` in the order of their numbers; `closing` runs last, with the counters in reach;
- * `otherTables` are #temporary ones to drop with the stagings.
+ * The OPTION clause of each statement that reads a staging table. Few rows: the plan that was made for few is kept, though the
+ * table holds others now (without KEEP PLAN, six changed rows of a #temporary table make it anew). Many: a plan for just them, which
+ * then costs little a row; none is left behind that would read a whole target for a handful of rows.
+ * https://learn.microsoft.com/sql/t-sql/queries/hints-transact-sql-query
  */
+export function planHint(stagings: readonly Staging[]): string {
+  return stagings.some(({ rows }) => rows.length > FEW_ROWS) ? ' OPTION (RECOMPILE)' : ' OPTION (KEEP PLAN)';
+}
+
+/** `stagings` in the order of their numbers; `closing` runs last, with the counters in reach. */
 export function applyScript(
   stagings: readonly Staging[],
   foreignKeys: readonly ForeignKeyFacts[],
   plan: ApplyPlan,
   closing: readonly string[],
-  otherTables: readonly string[],
 ): string {
+  const hint = planHint(stagings);
   const written = new Set(stagings.filter((one) => one.upserts > 0).map((one) => tableKey(one.plan.target)));
   const tables = stagings.map((staging, number) => ({
     schema: staging.plan.target.schema,
@@ -40,6 +51,7 @@ export function applyScript(
       number,
       // Children without upserts here have either let go of the row already or are wrong: the foreign key says so.
       referencesTo(staging.plan.target, foreignKeys).filter((key) => written.has(tableKey(key.from))),
+      hint,
     ),
     /** Columns that refer to the table itself. */
     referring: foreignKeys
@@ -64,10 +76,8 @@ export function applyScript(
   }
   for (const { dml } of upwards) lines.push(...dml.deleteRest());
   lines.push(...closing, selectCounts(stagings.length));
-  // The connection goes back to the pool and would keep them.
   const takenOut = plan === 'reinsert' ? tables.flatMap(({ dml }) => dml.takenOut ?? []) : [];
-  const temporary = [...stagings.map((staging) => staging.name), ...takenOut, ...otherTables];
-  if (temporary.length > 0) lines.push(`DROP TABLE ${temporary.join(', ')};`);
+  if (takenOut.length > 0) lines.push(`DROP TABLE ${takenOut.join(', ')};`);
   return lines.join('\n');
 }
 

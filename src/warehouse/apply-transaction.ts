@@ -5,9 +5,6 @@ import { comparePositions, type Position } from '../change/position.ts';
 import { isTransient } from '../fault/fault.ts';
 import { type CheckRow, checkScript } from './apply-check.ts';
 import {
-  batchName,
-  logBatch,
-  moveWatermark,
   type OpeningRow,
   openingScript,
   replayOf,
@@ -16,19 +13,13 @@ import {
   watermarkQuery,
 } from './apply-control.ts';
 import { applyFaults, rejections } from './apply-fault.ts';
-import { type ApplyPlan, applyScript, type CountsRow, countsOf, type TableCounts } from './apply-script.ts';
+import { type ApplyPlan, type CountsRow, countsOf, planHint, type TableCounts } from './apply-script.ts';
+import { batchScript } from './batch-script.ts';
 import type { BatchRow, BatchWork } from './batch-work.ts';
 import type { ForeignKeyFacts } from './catalog.ts';
-import {
-  quarantinedOrigins,
-  resolveMended,
-  resolveTruncated,
-  stageMended,
-  stageQuarantine,
-  writeQuarantine,
-} from './quarantine.ts';
+import { quarantinedOrigins, stageMended, stageQuarantine } from './quarantine.ts';
 import type { SqlSession, Warehouse } from './session.ts';
-import { createStaging, type Staging, stage, stagingBulkColumns, stagingRows } from './staging.ts';
+import { emptyTable, type Staging, stage, stagingBulkColumns, stagingRows } from './staging.ts';
 
 export type Attempt =
   | { readonly kind: 'applied'; readonly counts: readonly TableCounts[] }
@@ -103,9 +94,7 @@ export class BatchTransaction {
 
   async #run(session: SqlSession, request: ApplyRequest): Promise<Attempt> {
     const { batch, work, signal } = request;
-    const stagings = work.tables.map(({ plan, truncatedAt, rows }, number) =>
-      stage(plan, number, truncatedAt, rows),
-    );
+    const stagings = work.tables.map(({ plan, truncatedAt, rows }) => stage(plan, truncatedAt, rows));
     const loaded = stagings.filter((staging) => staging.rows.length > 0);
     const quarantine = stageQuarantine(work.rejected);
     signal.throwIfAborted();
@@ -115,7 +104,10 @@ export class BatchTransaction {
         this.#lockTimeoutMs,
         stagings.map((staging) => staging.plan.target.entity),
         // Truncated tables join their staging table even where nothing was loaded.
-        [...stagings.map(createStaging), ...(quarantine === null ? [] : [quarantine.create])],
+        [
+          ...stagings.map(({ plan }) => emptyTable(plan.name, plan.declarations)),
+          ...(quarantine === null ? [] : [quarantine.empty]),
+        ],
       ),
     );
     const state = opening.rows[0];
@@ -127,7 +119,7 @@ export class BatchTransaction {
 
     for (const staging of loaded) {
       signal.throwIfAborted();
-      await session.bulkLoad(staging.name, stagingBulkColumns(staging), stagingRows(staging));
+      await session.bulkLoad(staging.plan.name, stagingBulkColumns(staging), stagingRows(staging));
     }
     const mended = stageMended(
       stagings.map((staging, number) => {
@@ -136,7 +128,7 @@ export class BatchTransaction {
         return open ? staging : null;
       }),
     );
-    if (mended !== null) await session.batch(mended.create);
+    if (mended !== null) await session.batch(mended.empty);
     for (const table of [quarantine, mended]) {
       if (table !== null) await session.bulkLoad(table.name, table.columns, table.rows);
     }
@@ -144,36 +136,24 @@ export class BatchTransaction {
     if (rejected.length > 0) return { kind: 'rejected', rows: rejected };
 
     signal.throwIfAborted();
-    const replay = replayOf(state);
-    const closing = [
-      ...(quarantine === null ? [] : [writeQuarantine(batch.lane, batchName(batch))]),
-      ...(mended === null ? [] : [resolveMended(batchName(batch))]),
-      ...stagings.flatMap(({ plan, truncatedAt }, number) =>
-        truncatedAt === null || !(state[`q${number}`] === 1 || quarantine !== null)
-          ? []
-          : [resolveTruncated(plan.target.entity, truncatedAt, batchName(batch))],
-      ),
-      moveWatermark(batch, state.lsn === null, replay),
-      ...logBatch({
+    const isSettled = (number: number) => state[`q${number}`] === 1 || quarantine !== null;
+    const { sql, parameters } = batchScript(
+      {
         batch,
-        from: watermark,
-        replay,
-        changes: work.changes,
-        tables: stagings.length,
-        truncated: stagings.filter((staging) => staging.truncatedAt !== null).length,
-        quarantined: quarantine?.rows.length ?? 0,
-        milliseconds: Math.round(performance.now() - request.startedAt),
-      }),
-    ];
-    const result = await session.batch<CountsRow>(
-      applyScript(
         stagings,
-        this.#foreignKeys,
-        request.plan,
-        closing,
-        [quarantine, mended].flatMap((table) => table?.name ?? []),
-      ),
+        watermark,
+        isFirst: state.lsn === null,
+        replay: replayOf(state),
+        changes: work.changes,
+        quarantined: quarantine?.rows.length ?? 0,
+        hasMended: mended !== null,
+        settled: new Set([...stagings.keys()].filter(isSettled)),
+        milliseconds: Math.round(performance.now() - request.startedAt),
+      },
+      this.#foreignKeys,
+      request.plan,
     );
+    const result = await session.query<CountsRow>(sql, parameters);
     return { kind: 'applied', counts: countsAgree(stagings, result.rows[0]) };
   }
 
@@ -182,7 +162,7 @@ export class BatchTransaction {
     stagings: readonly Staging[],
     mended: boolean,
   ): Promise<Extract<Attempt, { kind: 'rejected' }>['rows']> {
-    const script = checkScript(stagings, mended ? quarantinedOrigins : null);
+    const script = checkScript(stagings, mended ? quarantinedOrigins : null, planHint(stagings));
     if (script === null) return [];
     const { rows } = await session.batch<CheckRow>(script);
     const seen = new Set<string>();

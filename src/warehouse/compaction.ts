@@ -61,7 +61,7 @@ interface CompactedTable {
 }
 
 export interface CompactedBatch {
-  /** Tables with something to do, in the order the batch mentions them. */
+  /** Tables with something to do, in the order of the targets: one order for all batches. */
   readonly tables: readonly CompactedTable[];
   readonly rejected: readonly RejectedRow[];
 }
@@ -87,8 +87,8 @@ export function compact(
     table.add(event);
   }
   return {
-    tables: [...tables.values()]
-      .map((table) => table.result())
+    tables: [...targets.keys()]
+      .flatMap((entity) => tables.get(entity)?.result() ?? [])
       .filter((t) => t.truncatedAt !== null || t.rows.length > 0),
     rejected,
   };

@@ -169,8 +169,10 @@ export async function skipBatch(warehouse: Warehouse, request: SkipRequest): Pro
       });
     }
     const replay = replayOf(row);
-    await session.batch(moveWatermark(batch, false, replay));
-    for (const statement of logSkipped(batch, watermark, replay)) await session.batch(statement);
+    const statements = [moveWatermark(batch, false, replay), logSkipped(batch, watermark, replay)];
+    for (const statement of statements) {
+      if (statement !== null) await session.query(statement.sql, statement.parameters);
+    }
     await recordAudit(session, actor, 'skip', batch.lane, {
       batch: batchName(batch),
       from: formatPosition(watermark),

@@ -6,8 +6,8 @@ import type { RejectedRow } from './compaction.ts';
 import { keyJsonWriter, recordJson } from './compaction-key.ts';
 import { controlTable } from './control-tables.ts';
 import { quoteText } from './identifier.ts';
-import type { BulkColumn, BulkValue } from './session.ts';
-import type { Staging } from './staging.ts';
+import type { BulkColumn, BulkValue, Statement } from './session.ts';
+import { emptyTable, type Staging } from './staging.ts';
 import { offsetText } from './staging-time.ts';
 
 const BIN = 'COLLATE Latin1_General_BIN2';
@@ -16,7 +16,8 @@ const LONGEST_REASON = 2000;
 /** A #temporary table with its load. */
 export interface TemporaryTable {
   readonly name: string;
-  readonly create: string;
+  /** T-SQL: it is there and empty. */
+  readonly empty: string;
   readonly columns: readonly BulkColumn[];
   readonly rows: readonly (readonly BulkValue[])[];
 }
@@ -32,7 +33,10 @@ export function stageQuarantine(rejected: readonly RejectedRow[]): TemporaryTabl
   }
   return {
     name: '#quarantine',
-    create: `CREATE TABLE #quarantine (e nvarchar(128) ${BIN} NOT NULL, l bigint NOT NULL, o bigint NOT NULL, p varchar(40) ${BIN} NOT NULL, t varchar(40) ${BIN} NOT NULL, c varchar(8) ${BIN} NOT NULL, w nvarchar(2000) NOT NULL, x varchar(8) ${BIN} NOT NULL, k nvarchar(max) NOT NULL, j nvarchar(max) NULL);`,
+    empty: emptyTable(
+      '#quarantine',
+      `e nvarchar(128) ${BIN} NOT NULL, l bigint NOT NULL, o bigint NOT NULL, p varchar(40) ${BIN} NOT NULL, t varchar(40) ${BIN} NOT NULL, c varchar(8) ${BIN} NOT NULL, w nvarchar(2000) NOT NULL, x varchar(8) ${BIN} NOT NULL, k nvarchar(max) NOT NULL, j nvarchar(max) NULL`,
+    ),
     columns: [
       { name: 'e', type: 'nvarchar', length: 128, nullable: false },
       { name: 'l', type: 'bigint', nullable: false },
@@ -68,12 +72,17 @@ function both(a: RejectedRow, b: RejectedRow): RejectedRow {
 }
 
 /** `batch` names the batch in the row: `previous..last`. */
-export function writeQuarantine(lane: string, batch: string): string {
-  return `INSERT INTO ${controlTable('quarantine')} (lane, commit_lsn, ordinal, [position], entity, commit_time, code, reason, [change], key_json, row_json, batch, quarantined_at)
-SELECT ${quoteText(lane)}, s.l, s.o, s.p, s.e, CONVERT(datetimeoffset(6), s.t), s.c, s.w, s.x, s.k, s.j, ${quoteText(batch)}, SYSDATETIMEOFFSET()
+export function writeQuarantine(lane: string, batch: string): Statement {
+  return {
+    sql: `INSERT INTO ${controlTable('quarantine')} (lane, commit_lsn, ordinal, [position], entity, commit_time, code, reason, [change], key_json, row_json, batch, quarantined_at)
+SELECT @lane, s.l, s.o, s.p, s.e, CONVERT(datetimeoffset(6), s.t), s.c, s.w, s.x, s.k, s.j, @batch, SYSDATETIMEOFFSET()
 FROM #quarantine AS s
-WHERE NOT EXISTS (SELECT 1 FROM ${controlTable('quarantine')} AS q WITH (UPDLOCK, HOLDLOCK) WHERE q.lane = ${quoteText(lane)} AND q.commit_lsn = s.l AND q.ordinal = s.o AND q.entity = s.e);`;
+WHERE NOT EXISTS (SELECT 1 FROM ${controlTable('quarantine')} AS q WITH (UPDLOCK, HOLDLOCK) WHERE q.lane = @lane AND q.commit_lsn = s.l AND q.ordinal = s.o AND q.entity = s.e);`,
+    parameters: { lane: { type: 'nvarchar', value: lane }, ...named(batch) },
+  };
 }
+
+const named = (batch: string) => ({ batch: { type: 'varchar', value: batch } }) as const;
 
 /**
  * The keys that the batch writes, of the entities that have open quarantine rows: `stagings` by their numbers, null for
@@ -93,7 +102,10 @@ export function stageMended(stagings: readonly (Staging | null)[]): TemporaryTab
   if (rows.length === 0) return null;
   return {
     name: '#mended',
-    create: `CREATE TABLE #mended (e nvarchar(128) ${BIN} NOT NULL, n int NOT NULL, r int NOT NULL, k nvarchar(max) ${BIN} NOT NULL, l bigint NOT NULL, o bigint NOT NULL, p bit NOT NULL);`,
+    empty: emptyTable(
+      '#mended',
+      `e nvarchar(128) ${BIN} NOT NULL, n int NOT NULL, r int NOT NULL, k nvarchar(max) ${BIN} NOT NULL, l bigint NOT NULL, o bigint NOT NULL, p bit NOT NULL`,
+    ),
     columns: [
       { name: 'e', type: 'nvarchar', length: 128, nullable: false },
       { name: 'n', type: 'int', nullable: false },
@@ -113,10 +125,22 @@ const openOfKey = `q.entity = s.e AND q.resolved_at IS NULL AND q.key_json ${BIN
 export const quarantinedOrigins = `SELECT s.n AS n, s.r AS r, '${rejections.quarantinedOrigin.code}' AS code FROM #mended AS s WHERE s.p = 1 AND EXISTS (SELECT 1 FROM ${controlTable('quarantine')} AS q WHERE ${openOfKey})`;
 
 /** Full images and deletes say all there is to say of a key: what was open of it is settled. */
-export function resolveMended(by: string): string {
-  return `UPDATE q SET resolved_at = SYSDATETIMEOFFSET(), resolved_by = ${quoteText(by)} FROM ${controlTable('quarantine')} AS q JOIN #mended AS s ON ${openOfKey} WHERE s.p = 0;`;
+export function resolveMended(by: string): Statement {
+  return {
+    sql: `UPDATE q SET resolved_at = SYSDATETIMEOFFSET(), resolved_by = @batch FROM ${controlTable('quarantine')} AS q JOIN #mended AS s ON ${openOfKey} WHERE s.p = 0;`,
+    parameters: named(by),
+  };
 }
 
-export function resolveTruncated(entity: string, at: Position, by: string): string {
-  return `UPDATE ${controlTable('quarantine')} SET resolved_at = SYSDATETIMEOFFSET(), resolved_by = ${quoteText(by)} WHERE entity = ${quoteText(entity)} AND resolved_at IS NULL AND (commit_lsn < ${at.lsn} OR (commit_lsn = ${at.lsn} AND ordinal < ${at.ordinal}));`;
+/** `number`: the table's, for the parameters' names. */
+export function resolveTruncated(entity: string, number: number, at: Position, by: string): Statement {
+  const [lsn, ordinal] = [`truncated_lsn${number}`, `truncated_ordinal${number}`];
+  return {
+    sql: `UPDATE ${controlTable('quarantine')} SET resolved_at = SYSDATETIMEOFFSET(), resolved_by = @batch WHERE entity = ${quoteText(entity)} AND resolved_at IS NULL AND (commit_lsn < @${lsn} OR (commit_lsn = @${lsn} AND ordinal < @${ordinal}));`,
+    parameters: {
+      ...named(by),
+      [lsn]: { type: 'bigint', value: at.lsn },
+      [ordinal]: { type: 'bigint', value: at.ordinal },
+    },
+  };
 }

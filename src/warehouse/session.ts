@@ -17,6 +17,12 @@ export type SqlParameter =
 /** By name, without the @. */
 export type SqlParameters = { readonly [name: string]: SqlParameter };
 
+/** T-SQL and the values of the parameters that it names. */
+export interface Statement {
+  readonly sql: string;
+  readonly parameters: SqlParameters;
+}
+
 /**
  * A column of a bulk load, in a type that tedious' bulk load carries exactly. Its type must be the table's own, length
  * included. `varchar` is for ASCII text only: the table's code page would replace anything else.

@@ -1,5 +1,7 @@
 // The staging table of one target: a #temporary table with a batch's compacted rows, upserts and deletes together.
-// Guarantees: everything that DML needs to know of a row is in its staged row; compiled once a target, used for every batch.
+// Guarantees: everything that DML needs to know of a row is in its staged row; compiled once a target, used for every batch; a
+// session makes the table once and empties it for each batch, so that the server need not make plans anew.
+import { createHash } from 'node:crypto';
 import type { CanonicalRecord } from '../canonical/event.ts';
 import type { RecordSchema } from '../canonical/schema.ts';
 import { formatLsn, type Lsn, type Position } from '../change/position.ts';
@@ -35,6 +37,10 @@ export interface PlannedColumn extends StagingColumn {
 /** Columns in the staging table, in order: r (row number), o (operation), [l, t] metadata, c0…, then for partial images m, k0…. */
 export interface StagingPlan {
   readonly target: TargetTable;
+  /** The staging table: one name for one target and one list of columns, for the session keeps it. */
+  readonly name: string;
+  /** Its columns, declared. */
+  readonly declarations: string;
   /** The target table, quoted. */
   readonly table: string;
   readonly columns: readonly PlannedColumn[];
@@ -68,11 +74,16 @@ export function planStaging(target: TargetTable, schema: RecordSchema, catalog: 
     };
   });
   const written = [...target.columns.map((column) => column.name), ...Object.values(target.metadata)];
+  const keys = target.key.flatMap((name) => columns[target.columns.findIndex((c) => c.name === name)] ?? []);
+  const table = quoteTable(facts.name);
+  const declarations = declare(target, columns, keys);
   return {
     target,
-    table: quoteTable(facts.name),
+    name: `#s_${createHash('sha256').update(`${table} ${declarations}`).digest('hex').slice(0, 16)}`,
+    declarations,
+    table,
     columns,
-    keys: target.key.flatMap((name) => columns[target.columns.findIndex((c) => c.name === name)] ?? []),
+    keys,
     numbered: facts.columns.some((column) => column.identity),
     legacy: facts.columns
       .filter((column) => !column.computed && !column.generated)
@@ -81,11 +92,9 @@ export function planStaging(target: TargetTable, schema: RecordSchema, catalog: 
   };
 }
 
-/** A staging table to be made, loaded and read within one transaction. */
+/** A staging table to be loaded and read within one transaction. */
 export interface Staging {
   readonly plan: StagingPlan;
-  /** `#s0` */
-  readonly name: string;
   readonly truncatedAt: Position | null;
   readonly rows: readonly CompactedRow[];
   readonly upserts: number;
@@ -96,7 +105,6 @@ export interface Staging {
 
 export function stage(
   plan: StagingPlan,
-  number: number,
   truncatedAt: Position | null,
   rows: readonly CompactedRow[],
 ): Staging {
@@ -109,7 +117,6 @@ export function stage(
   }
   return {
     plan,
-    name: `#s${number}`,
     truncatedAt,
     rows,
     upserts,
@@ -123,25 +130,32 @@ export function stagingOverhead(target: Pick<TargetTable, 'key'>): number {
   return 5 + target.key.length;
 }
 
-export function createStaging(staging: Staging): string {
-  const { plan, absent } = staging;
-  const { metadata } = plan.target;
-  const columns = [
+function declare(
+  target: TargetTable,
+  columns: readonly PlannedColumn[],
+  keys: readonly PlannedColumn[],
+): string {
+  const { metadata } = target;
+  return [
     'r int NOT NULL',
     'o tinyint NOT NULL',
     ...(metadata.commitLsn === undefined ? [] : ['l varchar(20) COLLATE Latin1_General_BIN2 NULL']),
     ...(metadata.commitTime === undefined ? [] : ['t varchar(40) COLLATE Latin1_General_BIN2 NULL']),
-    ...plan.columns.map((column) => `${column.staged} ${column.declaration} NULL`),
-    ...(absent.length === 0
-      ? []
-      : [
-          `m varchar(${absent.length}) COLLATE Latin1_General_BIN2 NULL`,
-          ...plan.keys.map((column) => `${column.origin} ${column.declaration} NULL`),
-        ]),
-  ];
-  return `CREATE TABLE ${staging.name} (${columns.join(', ')});`;
+    ...columns.map((column) => `${column.staged} ${column.declaration} NULL`),
+    `m varchar(${columns.length}) COLLATE Latin1_General_BIN2 NULL`,
+    ...keys.map((column) => `${column.origin} ${column.declaration} NULL`),
+  ].join(', ');
 }
 
+/**
+ * T-SQL: the #temporary table is there and empty. Made once a session, which keeps tempdb's own tables out of each batch's way.
+ * https://learn.microsoft.com/sql/t-sql/functions/object-id-transact-sql (a temporary table's name is in tempdb)
+ */
+export function emptyTable(name: string, declarations: string): string {
+  return `IF OBJECT_ID(N'tempdb..${name}') IS NULL CREATE TABLE ${name} (${declarations}) ELSE TRUNCATE TABLE ${name};`;
+}
+
+/** Without the columns that no row of this batch fills. */
 export function stagingBulkColumns({ plan, absent }: Staging): BulkColumn[] {
   const { metadata } = plan.target;
   return [
@@ -153,7 +167,7 @@ export function stagingBulkColumns({ plan, absent }: Staging): BulkColumn[] {
     ...(absent.length === 0
       ? []
       : [
-          text('m', absent.length),
+          text('m', plan.columns.length),
           ...plan.keys.map((column) => ({ ...column.bulk, name: column.origin ?? '', nullable: true })),
         ]),
   ];

@@ -109,7 +109,7 @@ describe('a lane that was rewound', () => {
       truncated: 0,
       quarantined: 0,
       milliseconds: 1,
-    }).map((statement) => /SELECT .*?'([0-9A-F/]+)', \d+, \d+, '([0-9A-F/]+)'/.exec(statement)?.slice(1, 3));
+    })?.parameters;
 
   it('logs each stretch once, and forgets the rewind where it ends, however the batches are cut then', () => {
     const cuts = fc.uniqueArray(fc.bigInt({ min: 1n, max: 40n }), { minLength: 1, maxLength: 12 });
@@ -120,11 +120,12 @@ describe('a lane that was rewound', () => {
         let logged = formatPosition(replay);
         for (const end of ends.toSorted((a, b) => Number(a - b))) {
           const one = batch(at, end);
-          for (const [last, previous] of log(one, replay).map((row) => row ?? [])) {
-            expect(previous).toBe(logged);
-            logged = last ?? '';
+          const row = log(one, replay);
+          if (row !== undefined) {
+            expect(row.from_position?.value).toBe(logged);
+            logged = String(row.position?.value);
           }
-          const isOver = moveWatermark(one, false, replay).includes('replay_lsn = NULL');
+          const isOver = moveWatermark(one, false, replay).sql.includes('replay_lsn = NULL');
           expect(isOver).toBe(replay !== null && end >= was);
           if (isOver) replay = null;
           at = end;

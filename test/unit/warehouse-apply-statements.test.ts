@@ -7,7 +7,7 @@ import { TableDml } from '../../src/warehouse/apply-dml.ts';
 import type { Catalog, ColumnFacts } from '../../src/warehouse/catalog.ts';
 import { tableKey } from '../../src/warehouse/catalog.ts';
 import type { CompactedRow } from '../../src/warehouse/compaction.ts';
-import { createStaging, planStaging, type Staging, stage } from '../../src/warehouse/staging.ts';
+import { emptyTable, planStaging, type Staging, stage } from '../../src/warehouse/staging.ts';
 import { stagingColumn } from '../../src/warehouse/staging-column.ts';
 
 function has(name: string, text: string, collation: string | null = null): ColumnFacts {
@@ -91,42 +91,45 @@ const row = (op: 'upsert' | 'delete', absent: string[] = []): CompactedRow => {
         commitTimeMicros: 0n,
       };
 };
-const staged = (rows: CompactedRow[]): Staging => stage(planStaging(target, schema, catalog), 0, null, rows);
+const staged = (rows: CompactedRow[]): Staging => stage(planStaging(target, schema, catalog), null, rows);
 const KEY =
   't.[Order] = s.c0 AND t.[co]]de] = s.c1 AND t.[co]]de] COLLATE Latin1_General_BIN2 = s.c1 COLLATE Latin1_General_BIN2 AND DATALENGTH(t.[co]]de]) = DATALENGTH(s.c1)';
 const TABLE = "[we]]ird].[O'Brien]";
 
 describe('statements', () => {
-  const dml = new TableDml(staged([row('upsert', ['c']), row('delete')]), 0, []);
+  const dml = new TableDml(staged([row('upsert', ['c']), row('delete')]), 0, [], ' OPTION (KEEP PLAN)');
+  const { name, declarations } = dml.staging.plan;
 
   it('stage text in the column’s own collation, never the one of tempdb', () => {
-    expect(createStaging(dml.staging)).toBe(
-      `CREATE TABLE #s0 (r int NOT NULL, o tinyint NOT NULL, c0 int NULL, c1 nvarchar(10) COLLATE ${CI} NULL, c2 nvarchar(max) COLLATE ${CI} NULL, m varchar(1) COLLATE Latin1_General_BIN2 NULL, k0 int NULL, k1 nvarchar(10) COLLATE ${CI} NULL);`,
+    expect(emptyTable('#s', declarations)).toBe(
+      `IF OBJECT_ID(N'tempdb..#s') IS NULL CREATE TABLE #s (r int NOT NULL, o tinyint NOT NULL, c0 int NULL, c1 nvarchar(10) COLLATE ${CI} NULL, c2 nvarchar(max) COLLATE ${CI} NULL, m varchar(3) COLLATE Latin1_General_BIN2 NULL, k0 int NULL, k1 nvarchar(10) COLLATE ${CI} NULL) ELSE TRUNCATE TABLE #s;`,
     );
   });
 
   it('name tables and columns as the catalog spells them', () => {
     expect(dml.update()[0]).toBe(
-      `UPDATE t SET [größe 'x'] = s.c2 FROM ${TABLE} AS t JOIN #s0 AS s ON ${KEY} WHERE s.o > 0;`,
+      `UPDATE t SET [größe 'x'] = s.c2 FROM ${TABLE} AS t JOIN ${name} AS s ON ${KEY} WHERE s.o > 0 OPTION (KEEP PLAN);`,
     );
-    expect(dml.delete()[0]).toBe(`DELETE t FROM ${TABLE} AS t JOIN #s0 AS s ON ${KEY} WHERE s.o = 0;`);
+    expect(dml.delete()[0]).toBe(
+      `DELETE t FROM ${TABLE} AS t JOIN ${name} AS s ON ${KEY} WHERE s.o = 0 OPTION (KEEP PLAN);`,
+    );
     expect(dml.insert()[0]).toBe(
-      `INSERT INTO ${TABLE} ([Order], [co]]de], [größe 'x']) SELECT s.c0, s.c1, s.c2 FROM #s0 AS s WHERE s.o > 0 AND NOT EXISTS (SELECT 1 FROM ${TABLE} AS t WITH (UPDLOCK, HOLDLOCK) WHERE ${KEY});`,
+      `INSERT INTO ${TABLE} ([Order], [co]]de], [größe 'x']) SELECT s.c0, s.c1, s.c2 FROM ${name} AS s WHERE s.o > 0 AND NOT EXISTS (SELECT 1 FROM ${TABLE} AS t WITH (UPDLOCK, HOLDLOCK) WHERE ${KEY}) OPTION (KEEP PLAN);`,
     );
   });
 
   it('fill from the row that had the key before', () => {
     expect(dml.fill()).toEqual([
-      `UPDATE s SET c2 = CASE WHEN SUBSTRING(s.m, 1, 1) = '1' THEN t.[größe 'x'] ELSE s.c2 END FROM #s0 AS s JOIN ${TABLE} AS t WITH (UPDLOCK) ON ${KEY.replaceAll('s.c', 's.k')} WHERE s.m IS NOT NULL;`,
+      `UPDATE s SET c2 = CASE WHEN SUBSTRING(s.m, 1, 1) = '1' THEN t.[größe 'x'] ELSE s.c2 END FROM ${name} AS s JOIN ${TABLE} AS t WITH (UPDLOCK) ON ${KEY.replaceAll('s.c', 's.k')} WHERE s.m IS NOT NULL OPTION (KEEP PLAN);`,
     ]);
   });
 
   it('keep legacy columns of any name when rows are taken out and put back', () => {
     expect(dml.takeOut([])[0]).toBe(
-      `SELECT s.r, t.[r] AS l0, t.[l0] AS l1 INTO #s0_out FROM ${TABLE} AS t WITH (UPDLOCK, HOLDLOCK) JOIN #s0 AS s ON ${KEY} WHERE s.o > 0;`,
+      `SELECT s.r, t.[r] AS l0, t.[l0] AS l1 INTO ${name}_out FROM ${TABLE} AS t WITH (UPDLOCK, HOLDLOCK) JOIN ${name} AS s ON ${KEY} WHERE s.o > 0 OPTION (KEEP PLAN);`,
     );
     expect(dml.restore()[0]).toBe(
-      `UPDATE t SET [r] = k.l0, [l0] = k.l1 FROM ${TABLE} AS t JOIN #s0 AS s ON ${KEY} JOIN #s0_out AS k ON k.r = s.r;`,
+      `UPDATE t SET [r] = k.l0, [l0] = k.l1 FROM ${TABLE} AS t JOIN ${name} AS s ON ${KEY} JOIN ${name}_out AS k ON k.r = s.r;`,
     );
   });
 });

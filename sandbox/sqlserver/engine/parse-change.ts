@@ -75,9 +75,9 @@ export abstract class ChangeParser extends DefinitionParser {
   }
 
   private where(): Expr | null {
-    if (!this.accept('WHERE')) return null;
-    if (this.is('CURRENT', 'OF')) throw this.refuse('WHERE CURRENT OF');
-    const e = this.expression();
+    const isThere = this.accept('WHERE');
+    if (isThere && this.is('CURRENT', 'OF')) throw this.refuse('WHERE CURRENT OF');
+    const e = isThere ? this.expression() : null;
     this.option();
     return e;
   }
