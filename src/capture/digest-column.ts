@@ -32,11 +32,9 @@ function expressionOf(type: PgType, form: CanonicalForm, reference: string): str
     case 'decimal':
       return [...integers, 'numeric'].includes(name) ? decimalText(name, form.scale, reference) : null;
     case 'float4':
-      return name === 'float4' ? `upper(encode(float4send(${reference}), 'hex'))` : null;
+      return name === 'float4' ? bitsText(`float4send(${reference})`, 32) : null;
     case 'float8':
-      return name === 'float4' || name === 'float8'
-        ? `upper(encode(float8send(${reference}::float8), 'hex'))`
-        : null;
+      return name === 'float4' || name === 'float8' ? bitsText(`float8send(${reference}::float8)`, 64) : null;
     case 'date':
       return name === 'date' ? `${reference}::date::text` : null;
     case 'time':
@@ -54,6 +52,11 @@ function expressionOf(type: PgType, form: CanonicalForm, reference: string): str
     case 'text':
       return textOf(type, reference);
   }
+}
+
+/** 32 bits without a sign, 64 with one. */
+function bitsText(bytes: string, bits: 32 | 64): string {
+  return `('x' || encode(${bytes}, 'hex'))::bit(${bits})::int8::text`;
 }
 
 /** What rounding would change keeps its own digits: the warehouse has no such value. */

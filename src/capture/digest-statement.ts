@@ -138,7 +138,7 @@ function word(digest: string, part: number): string {
 function digestSql(columns: readonly DigestExpression[]): string {
   const texts = columns.map(({ text }, index) => `${text} AS v${index}`).join(', ');
   const values = columns.map(({ form }, index) => ({ form, value: `v.v${index}` }));
-  const narrow = rowText(values, (value) => `char_length(${value})`);
+  const narrow = rowText(values, (value) => `char_length(${measured(value)})`);
   const wide = rowText(values, unitsOf);
   const codes = `(SELECT ascii(u.c) AS c, u.n FROM unnest(string_to_array(${wide}, NULL)) WITH ORDINALITY AS u(c, n))`;
   const high = '(55296 + ((q.c - 65536) >> 10))';
@@ -148,8 +148,12 @@ function digestSql(columns: readonly DigestExpression[]): string {
   return `(SELECT sha256(CASE WHEN octet_length(x.t) = char_length(x.t) THEN convert_to(x.t, 'UTF8') ELSE ${utf16} END) FROM (SELECT ${texts} OFFSET 0) AS v, LATERAL (SELECT ${narrow} AS t OFFSET 0) AS x)`;
 }
 
+/** Blanks at the end do not count: rowText of row-digest.ts. */
+const measured = (value: string) => `rtrim(${value}, ' ')`;
+
 /** UTF-16 code units: characters beyond the first plane are two. */
-function unitsOf(value: string): string {
+function unitsOf(whole: string): string {
+  const value = measured(whole);
   return `(2 * char_length(${value}) - char_length(regexp_replace(${value}, '[\\U00010000-\\U0010FFFF]', '', 'g')))`;
 }
 

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 
 /**
  * How a column's value is spelt: boolean 0 or 1; integer in plain digits; decimal with exactly `scale` digits behind the point;
- * float4 and float8 as the IEEE 754 bytes in upper-case hex; date `2024-01-31`; time `12:34:56.7890120` and timestamp
+ * float4 and float8 as their IEEE 754 bits, read as an integer of 32 bits without a sign or of 64 with one; date `2024-01-31`; time `12:34:56.7890120` and timestamp
  * `2024-01-31 12:34:56.7890120`, in UTC where the column has a zone, seven digits always; uuid in upper case; bytes as `0x0AFF`;
  * text as it is.
  */
@@ -32,7 +32,7 @@ export type CanonicalText = string | null;
 export const VALUE_END = ';';
 export const LENGTH_END = ':';
 
-/** Texts may hold anything: they are preceded by their length in UTF-16 code units. */
+/** Texts may hold anything: they are preceded by their length in UTF-16 code units, trailing blanks (which no other value begins with) not counted. */
 export function isMeasured(form: CanonicalForm): boolean {
   return form.kind === 'text';
 }
@@ -40,8 +40,10 @@ export function isMeasured(form: CanonicalForm): boolean {
 /** As people read it: floats as numbers. */
 export function shownText(form: CanonicalForm | undefined, text: CanonicalText): CanonicalText {
   if (text === null) return null;
-  if (form?.kind === 'float8') return String(Buffer.from(text, 'hex').readDoubleBE());
-  return form?.kind === 'float4' ? String(Buffer.from(text, 'hex').readFloatBE()) : text;
+  if (form?.kind !== 'float8' && form?.kind !== 'float4') return text;
+  const bits = Buffer.alloc(8);
+  bits.writeBigInt64BE(BigInt(text));
+  return String(form.kind === 'float8' ? bits.readDoubleBE() : bits.readFloatBE(4));
 }
 
 export function rowText(forms: readonly CanonicalForm[], values: readonly CanonicalText[]): string {
@@ -49,13 +51,14 @@ export function rowText(forms: readonly CanonicalForm[], values: readonly Canoni
   for (const [index, form] of forms.entries()) {
     const value = values[index] ?? null;
     if (!isMeasured(form)) text += `${value ?? ''}${VALUE_END}`;
-    else text += value === null ? LENGTH_END : `${value.length}${LENGTH_END}${value}`;
+    else text += value === null ? LENGTH_END : `${value.replace(/ +$/, '').length}${LENGTH_END}${value}`;
   }
   return text;
 }
 
 /** Digits of SHA-256 in hex that are compared: 128 bits. */
 export const DIGEST_HEX = 32;
+export const DIGEST_BYTES = DIGEST_HEX / 2;
 
 /** 128 bits in lower-case hex. */
 export function digestOf(text: string): string {

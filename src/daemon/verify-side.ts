@@ -20,7 +20,7 @@ import {
   rowText,
 } from '../change/row-digest.ts';
 import { retry } from '../fault/retry.ts';
-import { isDigestProven, readRowsBehind, type TargetRow } from '../warehouse/digest-rows.ts';
+import { digestHex, isDigestProven, readRowsBehind, type TargetRow } from '../warehouse/digest-rows.ts';
 import { listDigests, summarise } from '../warehouse/digest-statement.ts';
 import type { SqlSession } from '../warehouse/session.ts';
 import type { SourceReader, Waiting } from './verify-reader.ts';
@@ -56,9 +56,9 @@ function slotSums(rows: readonly SumRow[]): SlotSums {
 
 type Texts = Readonly<Record<string, string>>;
 
-const keyDigest = ({ h, ...key }: Texts, columns: number): KeyDigest => ({
-  key: Array.from({ length: columns }, (_, index) => key[`k${index}`] ?? ''),
-  digest: (h ?? '').toLowerCase(),
+const keyDigest = (row: Texts, columns: number, digest: string): KeyDigest => ({
+  key: Array.from({ length: columns }, (_, index) => row[`k${index}`] ?? ''),
+  digest,
 });
 
 const isScan = (range: KeyRange) => range.after === null && range.to === null;
@@ -86,7 +86,7 @@ export class SourceDigests implements Side {
     const { rows } = await this.#reader.use((reader) =>
       reader.select(source, listInSource(digest, range, hashes), isScan(range)),
     );
-    return rows.map((row) => keyDigest(row as Texts, key.length));
+    return rows.map((row) => keyDigest(row as Texts, key.length, (row as Texts).h ?? ''));
   }
 
   /** Whether the digests of some rows are what the mapping makes of them. */
@@ -126,7 +126,7 @@ export class TargetDigests implements Side {
     const { target, key } = this.#table;
     const { sql, parameters } = listDigests(target, key, range, hashes);
     const { rows } = await retry(() => this.#session.query<Texts>(sql, parameters), this.#waiting);
-    return rows.map((row) => keyDigest(row, key.length));
+    return rows.map(({ h, ...row }) => keyDigest(row, key.length, digestHex(h)));
   }
 
   isProven(rows: number): Promise<boolean> {

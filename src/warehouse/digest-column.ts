@@ -128,7 +128,7 @@ function spellingOf(type: SqlServerType, collation: string | null): Spelling {
       };
     case 'time':
       return {
-        ...asText({ kind: 'time' }, (c) => `CONVERT(varchar(16), CONVERT(time(7), ${c}), 121)`, sevenDigits),
+        ...asText({ kind: 'time' }, clockText, sevenDigits),
         ofText: (text, convert) => `${convert}(time(7), ${text}, 121)`,
       };
     case 'datetime2':
@@ -209,18 +209,11 @@ function asText(
     form,
     text,
     read: text,
-    ofDriver:
-      form.kind === 'time' || form.kind === 'timestamp' ? (value) => withAllDigits(String(value)) : String,
+    ofDriver: String,
     ofBulk: (value) => ofStaged(String(value)),
     ofText: null,
     isOrdered: false,
   };
-}
-
-/** SQL Server spells all seven digits of a time(7) and datetime2(7); other engines leave out what is zero. */
-export function withAllDigits(time: string): string {
-  const [whole = '', fraction = ''] = time.split('.');
-  return `${whole}.${fraction.padEnd(7, '0')}`;
 }
 
 function decimal(type: SqlServerType, scale: number, style: string): Spelling {
@@ -235,17 +228,17 @@ function decimal(type: SqlServerType, scale: number, style: string): Spelling {
   };
 }
 
-/** The bytes in SQL Server's order, the sign's first. */
+/** Its bits, the sign's first, as an integer; fewer bytes than a bigint has are filled up on the left. */
 function float(kind: 'float4' | 'float8', bytes: 4 | 8): Spelling {
   const spell = (value: unknown) => {
     const buffer = Buffer.alloc(bytes);
     if (bytes === 4) buffer.writeFloatBE(Number(value));
     else buffer.writeDoubleBE(Number(value));
-    return buffer.toString('hex').toUpperCase();
+    return String(bytes === 4 ? buffer.readUInt32BE() : buffer.readBigInt64BE());
   };
   return {
     form: { kind },
-    text: (c) => `CONVERT(varchar(16), CONVERT(binary(${bytes}), ${c}), 2)`,
+    text: (c) => `CONVERT(varchar(20), CONVERT(bigint, CONVERT(binary(${bytes}), ${c})))`,
     read: itself,
     ofDriver: spell,
     ofBulk: spell,
@@ -255,7 +248,11 @@ function float(kind: 'float4' | 'float8', bytes: 4 | 8): Spelling {
 }
 
 function instantText(reference: string): string {
-  return `CONVERT(varchar(27), CONVERT(datetime2(7), ${reference}), 121)`;
+  return `CONVERT(varchar(10), ${reference}, 23) + ' ' + ${clockText(reference)}`;
+}
+
+function clockText(reference: string): string {
+  return `CONVERT(varchar(16), CONVERT(time(7), ${reference}), 121)`;
 }
 
 function sevenDigits(text: string): string {

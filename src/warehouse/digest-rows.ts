@@ -1,7 +1,7 @@
 // Whole rows of a target table as canonical texts: of given keys, or page by page.
 // Guarantees: what a digest says in SQL is said here by the driver's own values wherever it brings them without loss; keys are
 // compared as the table does, and the caller sees whose row came.
-import { type CanonicalText, digestOf, type KeyRange, rowText } from '../change/row-digest.ts';
+import { type CanonicalText, DIGEST_BYTES, digestOf, type KeyRange, rowText } from '../change/row-digest.ts';
 import type { DigestColumn, DigestTable } from './digest-column.ts';
 import { digestOf as digestSql, rangeConditions, rowTextOf } from './digest-statement.ts';
 import { quoteTable } from './identifier.ts';
@@ -75,13 +75,17 @@ export async function isDigestProven(
   rows: number,
 ): Promise<boolean> {
   const found = await session.batch<Record<string, unknown>>(
-    `SELECT TOP (${rows}) ${list(table)}, CONVERT(varchar(64), ${digestSql('x.rt')}, 2) AS h FROM ${quoteTable(table.target)} AS t CROSS APPLY (SELECT ${rowTextOf(table.columns, 't')} AS rt) AS x`,
+    `SELECT TOP (${rows}) ${list(table)}, SUBSTRING(${digestSql('x.rt')}, 1, ${DIGEST_BYTES}) AS h FROM ${quoteTable(table.target)} AS t CROSS APPLY (SELECT ${rowTextOf(table.columns, 't')} AS rt) AS x`,
   );
   const forms = table.columns.map(({ form }) => form);
   return found.rows.every((row) => {
-    const digest = digestOf(rowText(forms, valuesOf(table, row)));
-    return String(row.h).toLowerCase().startsWith(digest);
+    return digestHex(row.h) === digestOf(rowText(forms, valuesOf(table, row)));
   });
+}
+
+/** Of what the driver brings of a varbinary. */
+export function digestHex(digest: unknown): string {
+  return Buffer.isBuffer(digest) ? digest.toString('hex') : '';
 }
 
 function list({ columns }: DigestTable): string {

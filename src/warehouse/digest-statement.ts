@@ -2,7 +2,7 @@
 // Guarantees: plain SELECTs of SQL Server 2016 and Azure SQL; nothing is created; the digest is row-digest.ts' own.
 // https://learn.microsoft.com/sql/t-sql/functions/hashbytes-transact-sql (no limit of 8,000 bytes since SQL Server 2016)
 import {
-  DIGEST_HEX,
+  DIGEST_BYTES,
   HASHES,
   type HashInterval,
   type HashSlots,
@@ -13,12 +13,8 @@ import {
 } from '../change/row-digest.ts';
 import type { DigestColumn, DigestTable } from './digest-column.ts';
 import { quoteTable } from './identifier.ts';
-import type { SqlParameters } from './session.ts';
-
-export interface DigestStatement {
-  readonly sql: string;
-  readonly parameters: SqlParameters;
-}
+import { paddedList } from './padded-list.ts';
+import type { SqlParameters, Statement } from './session.ts';
 
 const BIN = 'COLLATE Latin1_General_BIN2';
 /** Matches texts with a character that is not ASCII. By code points, as a binary collation compares. */
@@ -34,7 +30,7 @@ export function summarise(
   key: readonly DigestColumn[],
   range: KeyRange,
   { first, width, slots }: HashSlots,
-): DigestStatement {
+): Statement {
   const parameters: Parameters = {};
   const isWhole = slots === 1 && width === HASHES;
   const rows = digests(table, isWhole ? [] : key, rangeConditions(key, range, parameters));
@@ -46,35 +42,41 @@ export function summarise(
   if (isWhole)
     return { sql: `SELECT 0 AS slot, ${[count, ...sums].join(', ')} FROM (${rows}) AS d`, parameters };
   const hash = 'CONVERT(bigint, SUBSTRING(d.kh, 1, 4))';
-  const slot = `CONVERT(int, (e.k - ${whole(first)}) / ${whole(width)})`;
+  const start = whole(parameters, 'first', first);
+  const slot = `CONVERT(int, (e.k - ${start}) / ${whole(parameters, 'width', width)})`;
   return {
-    sql: `SELECT f.slot, ${[count, ...sums].join(', ').replaceAll('d.h', 'f.h')} FROM (SELECT ${slot} AS slot, e.h FROM (SELECT ${hash} AS k, d.h FROM (${rows}) AS d) AS e WHERE e.k >= ${whole(first)} AND e.k < ${whole(first + width * slots)}) AS f GROUP BY f.slot`,
+    sql: `SELECT f.slot, ${[count, ...sums].join(', ').replaceAll('d.h', 'f.h')} FROM (SELECT ${slot} AS slot, e.h FROM (SELECT ${hash} AS k, d.h FROM (${rows}) AS d) AS e WHERE e.k >= ${start} AND e.k < ${whole(parameters, 'end', first + width * slots)}) AS f GROUP BY f.slot`,
     parameters,
   };
 }
 
-/** Of the range, and of the hashes where there are any: the key's canonical texts `k0`, `k1`, … and the digest `h` in hex. */
+/** Of the range, and of the hashes where there are any: the key's canonical texts `k0`, `k1`, … and the digest `h`, DIGEST_BYTES bytes. */
 export function listDigests(
   table: DigestTable,
   key: readonly DigestColumn[],
   range: KeyRange,
   hashes: readonly HashInterval[],
-): DigestStatement {
+): Statement {
   const parameters: Parameters = {};
   const conditions = rangeConditions(key, range, parameters);
   const columns = table.columns.map(({ name }) => `t.${name}`).join(', ');
   // The keys of all rows are hashed, and the rows of those only that are asked for.
   const keyed = `SELECT ${ALL} ${columns}, ${rowTextOf(key, 't')} AS ${KEY} FROM ${quoteTable(table.target)} AS t${whereOf(conditions)}`;
   const hashed = `SELECT ${ALL} ${columns}, CONVERT(bigint, SUBSTRING(${digestOf(`t.${KEY}`)}, 1, 4)) AS ${HASH} FROM (${keyed}) AS t`;
-  const isAmong = hashes
-    .map(({ first, end }) => `(t.${HASH} >= ${whole(first)} AND t.${HASH} < ${whole(end)})`)
+  const isAmong = paddedList(hashes, NO_HASHES)
+    .map(
+      ({ first, end }, index) =>
+        `(t.${HASH} >= ${whole(parameters, `first${index}`, first)} AND t.${HASH} < ${whole(parameters, `end${index}`, end)})`,
+    )
     .join(' OR ');
   const texts = key.map((column, index) => `${column.text(`t.${column.name}`)} AS k${index}`).join(', ');
   return {
-    sql: `SELECT ${texts}, CONVERT(varchar(${DIGEST_HEX}), SUBSTRING(${digestOf('x.rt')}, 1, ${DIGEST_HEX / 2}), 2) AS h FROM (${hashed}) AS t CROSS APPLY (SELECT ${rowTextOf(table.columns, 't')} AS rt) AS x${isAmong === '' ? '' : ` WHERE ${isAmong}`}`,
+    sql: `SELECT ${texts}, SUBSTRING(${digestOf('x.rt')}, 1, ${DIGEST_BYTES}) AS h FROM (${hashed}) AS t CROSS APPLY (SELECT ${rowTextOf(table.columns, 't')} AS rt) AS x${isAmong === '' ? '' : ` WHERE ${isAmong}`}`,
     parameters,
   };
 }
+
+const NO_HASHES: HashInterval = { first: 0, end: 0 };
 
 /** Beside the table's own columns, whatever they are called. */
 const KEY = '[walbridge key]';
@@ -84,9 +86,10 @@ function whereOf(conditions: readonly string[]): string {
   return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
 }
 
-/** A literal beyond int is a decimal, whose division would keep digits. */
-function whole(value: number): string {
-  return `CONVERT(bigint, ${value})`;
+/** A parameter of its own: a literal would give each range a text, and a plan, of its own. */
+function whole(parameters: Parameters, name: string, value: number): string {
+  parameters[name] = { type: 'bigint', value };
+  return `@${name}`;
 }
 
 type Parameters = Record<string, SqlParameters[string]>;
@@ -112,7 +115,7 @@ export function rowTextOf(columns: readonly DigestColumn[], alias: string): stri
     const text = column.text(`${alias}.${column.name}`);
     // CONCAT takes NULL for an empty text, so that the mark behind it stands alone.
     return isMeasured(column.form)
-      ? [`DATALENGTH(${text}) / 2`, `N'${LENGTH_END}'`, text]
+      ? [`LEN(${text})`, `N'${LENGTH_END}'`, text]
       : [`${text}`, `N'${VALUE_END}'`];
   });
   const groups: string[] = [];

@@ -1,9 +1,11 @@
 // Which rows of an entity are in quarantine now, by their keys as quarantine spells them.
 // Guarantees: keys compare byte by byte.
 import { controlTable } from './control-tables.ts';
+import { paddedList } from './padded-list.ts';
 import type { SqlParameters, SqlSession } from './session.ts';
 
-const MOST_KEYS = 1000;
+/** A statement takes 2,100 parameters. */
+const MOST_KEYS = 1024;
 
 /** The code of an open row by its `key_json`, of the given ones. */
 export async function readOpenQuarantine(
@@ -14,7 +16,8 @@ export async function readOpenQuarantine(
   const codes = new Map<string, string>();
   for (let start = 0; start < keys.length; start += MOST_KEYS) {
     const parameters: Record<string, SqlParameters[string]> = { entity: { type: 'nvarchar', value: entity } };
-    const names = keys.slice(start, start + MOST_KEYS).map((value, index) => {
+    const page = keys.slice(start, start + MOST_KEYS);
+    const names = paddedList(page, page[0] ?? '').map((value, index) => {
       parameters[`k${index}`] = { type: 'nvarchar', value };
       return `@k${index}`;
     });
