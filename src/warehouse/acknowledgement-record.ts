@@ -4,8 +4,7 @@
 import { formatLsn, type Lsn, type Position } from '../change/position.ts';
 import { recordAudit } from './audit.ts';
 import { controlTable } from './control-tables.ts';
-import { quoteText } from './identifier.ts';
-import type { SqlSession } from './session.ts';
+import type { SqlParameters, SqlSession } from './session.ts';
 
 /** Changes that the warehouse lacks and that the source does not send again. */
 export interface Gap {
@@ -40,6 +39,8 @@ interface RecordRow {
 const table = controlTable('slot');
 const COLUMNS =
   'CONVERT(varchar(20), acknowledged_lsn) AS acknowledged_lsn, rewinds, gap_code, gap_reason, gap_entities_json';
+const ACKNOWLEDGED =
+  'acknowledged_lsn = @limit, acknowledged = @limit_text, acknowledged_at = SYSDATETIMEOFFSET()';
 const NO_GAP = 'gap_code = NULL, gap_reason = NULL, gap_entities_json = NULL, gap_at = NULL';
 const LONGEST_REASON = 2000;
 
@@ -53,15 +54,15 @@ export async function registerSlot(
   systemIdentifier: string,
   confirmed: Lsn,
 ): Promise<AcknowledgementRecord> {
-  const name = quoteText(slot);
-  const system = quoteText(systemIdentifier);
-  const position = `${confirmed}, '${formatLsn(confirmed)}', SYSDATETIMEOFFSET()`;
-  const { rows } = await session.batch<RecordRow>(`SET NOCOUNT ON;
+  const { rows } = await session.query<RecordRow>(
+    `SET NOCOUNT ON;
 INSERT INTO ${table} (slot, system_identifier, acknowledged_lsn, acknowledged, acknowledged_at, rewinds)
-SELECT ${name}, ${system}, ${position}, 0
-WHERE NOT EXISTS (SELECT 1 FROM ${table} WITH (UPDLOCK, HOLDLOCK) WHERE slot = ${name});
-UPDATE ${table} SET system_identifier = ${system}, ${acknowledged(confirmed)}, ${NO_GAP} WHERE slot = ${name} AND system_identifier <> ${system};
-SELECT ${COLUMNS} FROM ${table} WHERE slot = ${name};`);
+SELECT @slot, @system, @limit, @limit_text, SYSDATETIMEOFFSET(), 0
+WHERE NOT EXISTS (SELECT 1 FROM ${table} WITH (UPDLOCK, HOLDLOCK) WHERE slot = @slot);
+UPDATE ${table} SET system_identifier = @system, ${ACKNOWLEDGED}, ${NO_GAP} WHERE slot = @slot AND system_identifier <> @system;
+SELECT ${COLUMNS} FROM ${table} WHERE slot = @slot;`,
+    { ...named(slot), ...limited(confirmed), system: { type: 'varchar', value: systemIdentifier } },
+  );
   return recordOf(rows[0]) ?? { limit: confirmed, rewinds: 0, gap: null };
 }
 
@@ -70,8 +71,9 @@ export async function readAcknowledgementRecord(
   session: SqlSession,
   slot: string,
 ): Promise<AcknowledgementRecord | null> {
-  const { rows } = await session.batch<RecordRow>(
-    `SELECT ${COLUMNS} FROM ${table} WHERE slot = ${quoteText(slot)};`,
+  const { rows } = await session.query<RecordRow>(
+    `SELECT ${COLUMNS} FROM ${table} WHERE slot = @slot;`,
+    named(slot),
   );
   return recordOf(rows[0]);
 }
@@ -81,8 +83,9 @@ export async function lockAcknowledgementRecord(
   session: SqlSession,
   slot: string,
 ): Promise<AcknowledgementRecord | null> {
-  const { rows } = await session.batch<RecordRow>(
-    `SELECT ${COLUMNS} FROM ${table} WITH (UPDLOCK, HOLDLOCK) WHERE slot = ${quoteText(slot)};`,
+  const { rows } = await session.query<RecordRow>(
+    `SELECT ${COLUMNS} FROM ${table} WITH (UPDLOCK, HOLDLOCK) WHERE slot = @slot;`,
+    named(slot),
   );
   return recordOf(rows[0]);
 }
@@ -98,17 +101,26 @@ export async function moveAcknowledgement(
   limit: Lsn,
   lanes: readonly LanePosition[],
 ): Promise<boolean> {
-  const reached = lanes.map(
-    ({ lane, position: { lsn, ordinal } }) =>
-      `(lane = ${quoteText(lane)} AND (commit_lsn > ${lsn} OR (commit_lsn = ${lsn} AND ordinal >= ${ordinal})))`,
-  );
+  const parameters: Record<string, SqlParameters[string]> = {
+    ...named(slot),
+    ...limited(limit),
+    seen: { type: 'bigint', value: seen.limit },
+    rewinds: { type: 'int', value: seen.rewinds },
+  };
+  const reached = lanes.map(({ lane, position: { lsn, ordinal } }, index) => {
+    parameters[`lane${index}`] = { type: 'nvarchar', value: lane };
+    parameters[`lsn${index}`] = { type: 'bigint', value: lsn };
+    parameters[`ordinal${index}`] = { type: 'bigint', value: ordinal };
+    return `(lane = @lane${index} AND (commit_lsn > @lsn${index} OR (commit_lsn = @lsn${index} AND ordinal >= @ordinal${index})))`;
+  });
   const intact =
     reached.length === 0
       ? ''
       : ` AND (SELECT COUNT(*) FROM ${controlTable('watermark')} WHERE ${reached.join(' OR ')}) = ${reached.length}`;
-  const { rows } = await session.batch<{ moved: number }>(
-    `UPDATE ${table} SET ${acknowledged(limit)} WHERE slot = ${quoteText(slot)} AND acknowledged_lsn = ${seen.limit} AND rewinds = ${seen.rewinds} AND gap_code IS NULL${intact};
+  const { rows } = await session.query<{ moved: number }>(
+    `UPDATE ${table} SET ${ACKNOWLEDGED} WHERE slot = @slot AND acknowledged_lsn = @seen AND rewinds = @rewinds AND gap_code IS NULL${intact};
 SELECT @@ROWCOUNT AS moved;`,
+    parameters,
   );
   return (rows[0]?.moved ?? 0) > 0;
 }
@@ -118,7 +130,7 @@ export async function recordGap(session: SqlSession, slot: string, gap: Gap): Pr
   await session.query(
     `UPDATE ${table} SET gap_code = @code, gap_reason = @reason, gap_entities_json = @entities, gap_at = SYSDATETIMEOFFSET() WHERE slot = @slot AND gap_code IS NULL`,
     {
-      slot: { type: 'varchar', value: slot },
+      ...named(slot),
       code: { type: 'varchar', value: gap.code },
       reason: { type: 'nvarchar', value: gap.reason.slice(0, LONGEST_REASON) },
       entities: { type: 'nvarchar', value: gap.entities === null ? null : JSON.stringify(gap.entities) },
@@ -145,8 +157,10 @@ export async function acceptGap(
   const covers =
     entities === null || (missing ?? null)?.every((entity) => entities.includes(entity)) === true;
   if ((!isOlder && record.gap === null) || !covers) return;
-  const move = isOlder ? `${acknowledged(confirmed)}, ` : '';
-  await session.batch(`UPDATE ${table} SET ${move}${NO_GAP} WHERE slot = ${quoteText(slot)};`);
+  await session.query(
+    `UPDATE ${table} SET ${isOlder ? `${ACKNOWLEDGED}, ` : ''}${NO_GAP} WHERE slot = @slot;`,
+    isOlder ? { ...named(slot), ...limited(confirmed) } : named(slot),
+  );
   await recordAudit(session, actor, 'accept gap', slot, {
     backfill,
     ...(isOlder ? { recorded: formatLsn(record.limit), slot: formatLsn(confirmed) } : {}),
@@ -156,11 +170,17 @@ export async function acceptGap(
 
 /** For a lane's rewind, in its transaction: whoever would move the record on has to look again. */
 export async function countRewind(session: SqlSession, slot: string): Promise<void> {
-  await session.batch(`UPDATE ${table} SET rewinds = rewinds + 1 WHERE slot = ${quoteText(slot)};`);
+  await session.query(`UPDATE ${table} SET rewinds = rewinds + 1 WHERE slot = @slot;`, named(slot));
 }
 
-function acknowledged(limit: Lsn): string {
-  return `acknowledged_lsn = ${limit}, acknowledged = '${formatLsn(limit)}', acknowledged_at = SYSDATETIMEOFFSET()`;
+/** As its column is: of another type, the column would be converted and its index not be sought in. */
+const named = (slot: string) => ({ slot: { type: 'varchar', value: slot } }) as const;
+
+function limited(limit: Lsn): SqlParameters {
+  return {
+    limit: { type: 'bigint', value: limit },
+    limit_text: { type: 'varchar', value: formatLsn(limit) },
+  };
 }
 
 function recordOf(row: RecordRow | undefined): AcknowledgementRecord | null {

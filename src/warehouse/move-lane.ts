@@ -26,8 +26,7 @@ import {
 } from './apply-control.ts';
 import { recordAudit } from './audit.ts';
 import { controlTable } from './control-tables.ts';
-import { quoteText } from './identifier.ts';
-import type { SqlSession, Warehouse } from './session.ts';
+import type { SqlParameters, SqlSession, Warehouse } from './session.ts';
 import { offsetText } from './staging-time.ts';
 
 /** Longer than a batch should take. */
@@ -84,15 +83,25 @@ export async function rewindLane(warehouse: Warehouse, request: RewindRequest): 
     const to = await reachable(session, request, isOlder ? confirmed : record.limit, isOlder);
     if (to === null || comparePositions(to, from) >= 0) throw nothingToDo(lane, from);
 
-    const log = await session.batch<{ batches: number; changes: string | null }>(
-      `SELECT COUNT(*) AS batches, CONVERT(varchar(20), SUM(changes)) AS changes FROM ${controlTable('batchLog')} WHERE ${inLane(lane)} AND ${after(to)} AND NOT ${after(from)};`,
+    const positions = { lane: text(lane), ...at('to', to), ...at('from', from) };
+    const log = await session.query<{ batches: number; changes: string | null }>(
+      `SELECT COUNT(*) AS batches, CONVERT(varchar(20), SUM(changes)) AS changes FROM ${controlTable('batchLog')} WHERE lane = @lane AND ${after('to')} AND NOT ${after('from')};`,
+      positions,
     );
     const again = { batches: log.rows[0]?.batches ?? 0, changes: Number(log.rows[0]?.changes ?? 0) };
     const replay = replayOf(row);
     const end = replay !== null && comparePositions(replay, from) > 0 ? replay : from;
-    await session.batch(`DECLARE @time datetimeoffset(6);
-SELECT TOP (1) @time = commit_time FROM ${controlTable('batchLog')} WHERE ${inLane(lane)} AND NOT ${after(to)} ORDER BY commit_lsn DESC, ordinal DESC;
-UPDATE ${controlTable('watermark')} SET commit_lsn = ${to.lsn}, ordinal = ${to.ordinal}, [position] = '${formatPosition(to)}', commit_time = @time, applied_at = SYSDATETIMEOFFSET(), replay_lsn = ${end.lsn}, replay_ordinal = ${end.ordinal} WHERE ${inLane(lane)};`);
+    await session.query(
+      `DECLARE @time datetimeoffset(6);
+SELECT TOP (1) @time = commit_time FROM ${controlTable('batchLog')} WHERE lane = @lane AND NOT ${after('to')} ORDER BY commit_lsn DESC, ordinal DESC;
+UPDATE ${controlTable('watermark')} SET commit_lsn = @to_lsn, ordinal = @to_ordinal, [position] = @position, commit_time = @time, applied_at = SYSDATETIMEOFFSET(), replay_lsn = @end_lsn, replay_ordinal = @end_ordinal WHERE lane = @lane;`,
+      {
+        lane: text(lane),
+        ...at('to', to),
+        position: { type: 'varchar', value: formatPosition(to) },
+        ...at('end', end),
+      },
+    );
     await countRewind(session, slot);
     await recordAudit(session, actor, 'rewind', lane, {
       from: formatPosition(from),
@@ -110,15 +119,18 @@ async function reachable(
   limit: Lsn,
   isOlder: boolean,
 ): Promise<Position | null> {
-  const wanted =
-    'lsn' in to
-      ? after(wholeAt(to.lsn))
-      : `commit_time > CONVERT(datetimeoffset(6), '${offsetText(to.timeMicros)}')`;
-  const { rows } = await session.batch<FirstBatchRow>(
+  const { rows } = await session.query<FirstBatchRow>(
     `SELECT TOP (1) CONVERT(varchar(20), b.previous_lsn) AS previous_lsn, CONVERT(varchar(20), b.previous_ordinal) AS previous_ordinal,
   CASE WHEN b.applied_at > s.acknowledged_at THEN 1 ELSE 0 END AS is_later
-FROM ${controlTable('batchLog')} AS b JOIN ${controlTable('slot')} AS s ON s.slot = ${quoteText(slot)}
-WHERE b.${inLane(lane)} AND ${wanted} ORDER BY b.commit_lsn, b.ordinal;`,
+FROM ${controlTable('batchLog')} AS b JOIN ${controlTable('slot')} AS s ON s.slot = @slot
+WHERE b.lane = @lane AND ${'lsn' in to ? after('to') : 'commit_time > CONVERT(datetimeoffset(6), @time)'} ORDER BY b.commit_lsn, b.ordinal;`,
+    {
+      slot: { type: 'varchar', value: slot },
+      lane: text(lane),
+      ...('lsn' in to
+        ? at('to', wholeAt(to.lsn))
+        : { time: { type: 'varchar', value: offsetText(to.timeMicros) } }),
+    },
   );
   const [first] = rows;
   const start =
@@ -191,16 +203,25 @@ async function lockLane(session: SqlSession, lane: string): Promise<LaneRow | un
     'replay_lsn AS replay_lsn',
     'replay_ordinal AS replay_ordinal',
   ];
-  const { rows } = await session.batch<LaneRow>(
-    `SELECT ${columns.map((column) => column.replace(/^\w+/, 'CONVERT(varchar(20), $&)')).join(', ')} FROM ${controlTable('watermark')} WITH (UPDLOCK, HOLDLOCK) WHERE ${inLane(lane)};`,
+  const { rows } = await session.query<LaneRow>(
+    `SELECT ${columns.map((column) => column.replace(/^\w+/, 'CONVERT(varchar(20), $&)')).join(', ')} FROM ${controlTable('watermark')} WITH (UPDLOCK, HOLDLOCK) WHERE lane = @lane;`,
+    { lane: text(lane) },
   );
   return rows[0];
 }
 
-const inLane = (lane: string) => `lane = ${quoteText(lane)}`;
+const text = (value: string) => ({ type: 'nvarchar', value }) as const;
 
-function after({ lsn, ordinal }: Position): string {
-  return `(commit_lsn > ${lsn} OR (commit_lsn = ${lsn} AND ordinal > ${ordinal}))`;
+/** T-SQL: the row lies behind the position that `at` names so. */
+function after(name: string): string {
+  return `(commit_lsn > @${name}_lsn OR (commit_lsn = @${name}_lsn AND ordinal > @${name}_ordinal))`;
+}
+
+function at(name: string, { lsn, ordinal }: Position): SqlParameters {
+  return {
+    [`${name}_lsn`]: { type: 'bigint', value: lsn },
+    [`${name}_ordinal`]: { type: 'bigint', value: ordinal },
+  };
 }
 
 function nothingToDo(lane: string, watermark: Position): WalbridgeError {
