@@ -37,7 +37,7 @@ export class WarehouseError extends WalbridgeError {
   }
 }
 
-/** True where one row's values are to blame: bisect the batch and quarantine that row. */
+/** True where one row's values may be to blame: bisect the batch and quarantine that row. */
 export function isRowLevel(error: unknown): error is WarehouseError {
   return error instanceof WarehouseError && error.fault.scope === 'row';
 }
@@ -92,7 +92,7 @@ const rowNumbers = new Set([
   // The transaction ended in a trigger.
   3609,
 ]);
-/** RAISERROR and THROW of triggers and procedures start here. */
+/** RAISERROR and THROW of triggers and procedures start here, and so do numbers of engines that are not SQL Server. */
 const FIRST_USER_NUMBER = 50_000;
 
 /** Said beside the error that tells why. */
@@ -223,12 +223,22 @@ const ROLLED_BACK = 'The transaction was rolled back: the warehouse is as it was
 function advice(fault: SqlFault) {
   const number = fault.number ?? 0;
   if (fault.scope === 'row') {
-    return {
-      code: 'WB6010',
-      kind: 'permanent',
-      safe: ROLLED_BACK,
-      next: 'The row to blame goes to quarantine with this number; mend it there or in the source.',
-    } as const;
+    // Nobody knows what was being done: init's DDL and verify's SELECTs are refused with these numbers too.
+    const rows =
+      'Where rows are applied, those to blame are looked for and go to quarantine with this number';
+    return number >= FIRST_USER_NUMBER
+      ? ({
+          code: 'WB6011',
+          kind: 'permanent',
+          safe: ROLLED_BACK,
+          next: `${rows}. Any other statement is refused as a whole: look for triggers (of the database and the server too) and procedures that raise it, or for what this engine does not support.`,
+        } as const)
+      : ({
+          code: 'WB6010',
+          kind: 'permanent',
+          safe: ROLLED_BACK,
+          next: `${rows}; mend them there or in the source. Any other statement met a value or a constraint that it cannot go past: the number says which.`,
+        } as const);
   }
   if (fault.scope === 'transient') {
     const next = outOfSpace.has(number)

@@ -26,6 +26,17 @@ describe('classification', () => {
     expect(isTransient(error)).toBe(false);
   });
 
+  it('blames rows only where rows are applied, and knows no number that a trigger or another engine made up', () => {
+    const known = asWarehouseError(serverError(8114), 'A statement');
+    const foreign = asWarehouseError(serverError(33_557_097), 'CREATE TABLE [dbo].[t] for t');
+    expect([known.code, foreign.code]).toEqual(['WB6010', 'WB6011']);
+    for (const { message } of [known, foreign]) {
+      expect(message).toContain('Where rows are applied, those to blame');
+      expect(message).toContain('Any other statement');
+    }
+    expect(foreign.message).toContain('refused as a whole');
+  });
+
   it.each([207, 208, 229, 230, 262, 916, 2812, 18456, 102, 156, 3930])('%i halts the lane', (number) => {
     const error = asWarehouseError(serverError(number), 'A batch');
     expect(classifySqlError(serverError(number)).scope).toBe('structure');
