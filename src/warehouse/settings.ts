@@ -14,6 +14,8 @@ export interface DatabaseSettings {
   readonly readCommittedSnapshot: boolean;
   readonly autoClose: boolean;
   readonly readOnly: boolean;
+  /** sys.databases.delayed_durability: 2 is FORCED. */
+  readonly delayedDurability: number;
 }
 
 interface SettingsRow {
@@ -23,11 +25,12 @@ interface SettingsRow {
   readonly is_read_committed_snapshot_on: boolean;
   readonly is_auto_close_on: boolean;
   readonly is_read_only: boolean;
+  readonly delayed_durability: number;
 }
 
 const statement = `SELECT d.name, CONVERT(varchar(128), SERVERPROPERTY('ProductVersion')) AS version,
   CONVERT(int, SERVERPROPERTY('EngineEdition')) AS edition,
-  d.is_read_committed_snapshot_on, d.is_auto_close_on, d.is_read_only
+  d.is_read_committed_snapshot_on, d.is_auto_close_on, d.is_read_only, d.delayed_durability
 FROM sys.databases AS d
 WHERE d.name = DB_NAME()`;
 
@@ -44,10 +47,13 @@ export async function readSettings(session: SqlSession): Promise<DatabaseSetting
     readCommittedSnapshot: row.is_read_committed_snapshot_on,
     autoClose: row.is_auto_close_on,
     readOnly: row.is_read_only,
+    delayedDurability: row.delayed_durability,
   };
 }
 
 const OLDEST_MAJOR = 13;
+/** https://learn.microsoft.com/sql/relational-databases/logs/control-transaction-durability */
+const FORCED = 2;
 const azureEditions = new Set([5, 8]);
 
 export function settingsFindings(settings: DatabaseSettings | null): WarehouseFinding[] {
@@ -103,6 +109,14 @@ export function settingsFindings(settings: DatabaseSettings | null): WarehouseFi
       'warning',
       'AUTO_CLOSE is on: the database shuts down whenever walbridge is idle.',
       alter('AUTO_CLOSE OFF'),
+    );
+  }
+  if (settings.delayedDurability === FORCED) {
+    add(
+      'WB6207',
+      'warning',
+      'DELAYED_DURABILITY is FORCED: a commit is confirmed before it is on disk. When the server crashes, what the source was told to forget may be lost; then walbridge halts (WB6302) until everything is loaded anew.',
+      alter('DELAYED_DURABILITY = ALLOWED'),
     );
   }
   return findings;

@@ -334,6 +334,7 @@ describe('settings', () => {
     readCommittedSnapshot: true,
     autoClose: false,
     readOnly: false,
+    delayedDurability: 1,
   };
 
   it('finds nothing in good ones, nor in Azure’s version 12', () => {
@@ -344,6 +345,7 @@ describe('settings', () => {
   it.each([
     [{ majorVersion: 12 }, 'WB6201', 'warning'],
     [{ readOnly: true }, 'WB6202', 'error'],
+    [{ delayedDurability: 2 }, 'WB6207', 'warning'],
     [{ readCommittedSnapshot: false }, 'WB6203', 'advice'],
     [{ autoClose: true }, 'WB6204', 'warning'],
   ] as const)('%o is %s', (change, code, severity) => {
