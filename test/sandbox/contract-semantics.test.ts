@@ -187,4 +187,18 @@ describe('temporary tables', () => {
     await session.rows("EXEC sp_executesql N'CREATE TABLE #inner (id int); INSERT #inner VALUES (1)'");
     expect(await session.numbers('SELECT * FROM #inner')).toEqual([208]);
   });
+
+  it('are made once a session and emptied before each use, within its transactions', async () => {
+    const empty =
+      "IF OBJECT_ID(N'tempdb..#kept') IS NULL CREATE TABLE #kept (id int NOT NULL, note nvarchar(9) NULL) ELSE TRUNCATE TABLE #kept;";
+    await session.rows(`BEGIN TRANSACTION; ${empty} INSERT #kept (id) VALUES (1); ROLLBACK`);
+    expect(await session.numbers('SELECT * FROM #kept')).toEqual([208]);
+    await session.rows(`BEGIN TRANSACTION; ${empty} INSERT #kept (id) VALUES (1), (2); COMMIT`);
+    await session.rows(`BEGIN TRANSACTION; ${empty} INSERT #kept (id) VALUES (3); ROLLBACK`);
+    expect(await session.value('SELECT SUM(id) FROM #kept')).toBe(3);
+    await session.rows(`${empty} INSERT #kept (id) SELECT 4 OPTION (KEEP PLAN)`);
+    expect(await session.value('SELECT SUM(id) FROM #kept OPTION (RECOMPILE)')).toBe(4);
+    const { counts } = await session.run('DELETE k FROM #kept AS k OPTION (KEEP PLAN)');
+    expect(counts).toEqual([1]);
+  });
 });
