@@ -91,6 +91,17 @@ export const applyFaults = {
       safe: NOTHING_APPLIED,
       next: 'Compare the mapping with the table (`walbridge check`) and look at the constraints, then start the lane again.',
     }),
+  refusedWithoutRows: (lane: string, cause: WalbridgeError) =>
+    new WalbridgeError(
+      {
+        code: 'WB6516',
+        kind: 'permanent',
+        what: `The warehouse refuses a batch of lane ${lane} even without its rows, so none of them is to blame. ${cause.what}`,
+        safe: NOTHING_APPLIED,
+        next: 'Look for constraints and triggers on the tables of the schema walbridge, and for triggers of the database, then start the lane again.',
+      },
+      { cause },
+    ),
   tableMissing: (table: string) =>
     new WalbridgeError({
       code: 'WB6507',

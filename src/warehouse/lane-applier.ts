@@ -132,6 +132,7 @@ export class LaneApplier {
   async #withoutRefused(request: ApplyRequest, fault: WarehouseError): Promise<BatchWork> {
     const { batch, work } = request;
     this.#options.onIsolating?.(batch, fault);
+    await this.#blameRows(request, fault);
     const rows = rowsOf(work);
     const refused = await isolate(
       rows,
@@ -145,6 +146,15 @@ export class LaneApplier {
       work,
       refused.map(({ row, refusal }) => ({ ...row, rejection: refusal })),
     );
+  }
+
+  /** Throws WB6516 where the batch is refused without any row too. */
+  async #blameRows(request: ApplyRequest, fault: WarehouseError): Promise<void> {
+    const { batch, work } = request;
+    // Emptying a table may depend on the rows: on children that they delete.
+    if (work.tables.some(({ truncatedAt }) => truncatedAt !== null)) return;
+    const refusal = await this.#refusal({ ...request, work: onlyRows(work, []) });
+    if (refusal !== null) throw applyFaults.refusedWithoutRows(batch.lane, fault);
   }
 
   /** Tries the work, rolls it back, and says why it was refused; null where it was not. */

@@ -185,4 +185,22 @@ describe('apply under constraints', () => {
     expect(await lane.applier.apply(batch, signal)).toMatchObject({ kind: 'applied' });
     expect((await lane.quarantine()).filter((row) => row.is_open === 1).length).toBeGreaterThanOrEqual(8);
   });
+
+  it('halts where no row is to blame', async () => {
+    const log = '[walbridge].[batch_log]';
+    await lane.warehouse.batch(`ALTER TABLE ${log} ADD CONSTRAINT CK_no_more CHECK (changes <> 17)`);
+    const batch = lane.batch(
+      Array.from({ length: 17 }, (_, id) => ({ insert: 'orders', row: order(200 + id, null, 1) }) as const),
+    );
+    const { signal } = new AbortController();
+    lane.isolated.length = 0;
+    await expect(lane.applier.apply(batch, signal)).rejects.toMatchObject({
+      code: 'WB6516',
+      kind: 'permanent',
+      what: expect.stringContaining('CK_no_more'),
+    });
+    expect(lane.isolated).toEqual([547]);
+    await lane.warehouse.batch(`ALTER TABLE ${log} DROP CONSTRAINT CK_no_more`);
+    expect(await lane.applier.apply(batch, signal)).toMatchObject({ kind: 'applied' });
+  });
 });
