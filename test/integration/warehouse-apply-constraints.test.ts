@@ -197,7 +197,7 @@ describe('apply under constraints', () => {
     await expect(lane.applier.apply(batch, signal)).rejects.toMatchObject({
       code: 'WB6516',
       kind: 'permanent',
-      what: expect.stringContaining('CK_no_more'),
+      what: expect.stringContaining('SQL Server error 547'),
     });
     expect(lane.isolated).toEqual([547]);
     await lane.warehouse.batch(`ALTER TABLE ${log} DROP CONSTRAINT CK_no_more`);
