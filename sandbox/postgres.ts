@@ -281,10 +281,10 @@ async function runsOn(pid: number, data: string): Promise<boolean> {
   }
 }
 
-/** As `pg_ctl -w` sees it: the lock file's eighth line (https://www.postgresql.org/docs/18/storage-file-layout.html). */
+/** As `pg_ctl -w` sees it: the lock file's eighth line, `standby` where it follows another server (https://www.postgresql.org/docs/18/storage-file-layout.html). */
 function isReady(data: string, pid: number): boolean {
   const lines = lockLines(data);
-  return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
+  return Number(lines[0]) === pid && ['ready', 'standby'].includes(lines[7]?.trim() ?? '');
 }
 
 function lockLines(data: string): string[] {

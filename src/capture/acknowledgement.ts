@@ -1,5 +1,6 @@
 // The durable position and the message that tells the server of it.
-// Guarantees: only what was told is acknowledged; it never moves back; nothing is acknowledged before something was told.
+// Guarantees: only what was told since the stream began is acknowledged, since what an earlier stream was told may mean other WAL
+// to this one's server; it never moves back; nothing is acknowledged before something was told.
 // https://www.postgresql.org/docs/current/protocol-replication.html (Standby status update)
 import type { Lsn } from '../change/position.ts';
 
@@ -8,6 +9,8 @@ const POSTGRES_EPOCH_MICROS = 946_684_800_000_000n;
 
 export class Acknowledgement {
   #durable: Lsn | null = null;
+  /** The slot's position when the stream began. */
+  #confirmed: Lsn = 0n;
   readonly #frame = Buffer.alloc(34);
 
   /** Everything that commits at or before it is durable; null until something was told. */
@@ -15,8 +18,15 @@ export class Acknowledgement {
     return this.#durable;
   }
 
-  /** True where it is more than was told before. */
+  /** A stream begins at the slot's position. */
+  restart(confirmed: Lsn): void {
+    this.#durable = null;
+    this.#confirmed = confirmed;
+  }
+
+  /** True where it is more than the server knows. */
   advance(lsn: Lsn): boolean {
+    if (lsn < this.#confirmed) return false;
     if (this.#durable !== null && lsn <= this.#durable) return false;
     this.#durable = lsn;
     return true;

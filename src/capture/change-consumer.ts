@@ -13,6 +13,6 @@ export interface ChangeConsumer {
   relation(relation: Relation, previous: Relation | null): void;
   /** Every transaction that commits at or before `lsn` was handed over and consumed; no transaction is in hand. */
   idle(lsn: Lsn): void;
-  /** The stream (re)starts at the slot's confirmed position: forget the transaction in hand, changes come again. */
+  /** The slot is taken, and its stream begins at its confirmed position: forget the transaction in hand, changes come again. */
   restarted(): void;
 }

@@ -5,19 +5,28 @@ import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { Client, type ClientConfig, escapeIdentifier, escapeLiteral } from 'pg';
 import type { PgoutputPlugin } from 'pg-logical-replication';
+import { type Lsn, parseLsn } from '../change/position.ts';
+import type { Timelines } from '../change/timelines.ts';
 import type { Flow } from './message-pump.ts';
 import { type SlotFacts, slotFactsExpression } from './slot-facts.ts';
+import { errorCode } from './source-fault.ts';
+import { parseTimelineHistory } from './timeline-history.ts';
 
 /** Who the source is. Another system identifier is another cluster: its LSNs mean nothing here. */
 export interface SourceIdentity {
   readonly systemId: string;
-  readonly timeline: number;
+  /** A restore to an earlier state, or a promotion, begins a new one: from there on LSNs stand for other WAL than before. */
+  readonly timelines: Timelines;
+  /** The WAL had been written durably up to here (on a stand-by: received). */
+  readonly flushed: Lsn;
   readonly database: string;
 }
 
 export interface StreamFacts {
   readonly slot: SlotFacts | null;
   readonly missingPublications: readonly string[];
+  /** A stand-by: it follows another server, and lags behind it. */
+  readonly isInRecovery: boolean;
   /** Milliseconds; 0: disabled. */
   readonly walSenderTimeoutMs: number;
 }
@@ -32,10 +41,10 @@ interface WireConnection extends EventEmitter {
 const CONNECT_TIMEOUT_MS = 15_000;
 const QUERY_TIMEOUT_MS = 15_000;
 const CLOSE_TIMEOUT_MS = 1_000;
+const UNDEFINED_FILE = '58P01';
 
 /** What decides the text of values, and that warnings are sent; roles and databases may have settings of their own. */
 export const textSettings = {
-  client_encoding: 'UTF8',
   DateStyle: 'ISO, YMD',
   IntervalStyle: 'postgres',
   TimeZone: 'UTC',
@@ -49,6 +58,18 @@ export const textSettings = {
   statement_timeout: '0',
   lock_timeout: '0',
 };
+
+/**
+ * Columns of a SELECT that sets them for the session. Text comes in UTF-8, but from a database without an encoding as it is: there
+ * the server converts nothing, and would refuse a value, and with it the whole stream, for a byte that is no UTF-8.
+ */
+export function settingColumns(settings: Readonly<Record<string, string>>): string {
+  const encoding = `CASE pg_catalog.current_setting('server_encoding') WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END`;
+  const values = Object.entries(settings).map(([name, value]) => [name, escapeLiteral(value)]);
+  return [['client_encoding', encoding], ...values]
+    .map(([name, value]) => `pg_catalog.set_config('${name}', ${value}, false)`)
+    .join(', ');
+}
 
 export class ReplicationConnection implements Flow {
   readonly #client: Client;
@@ -75,11 +96,7 @@ export class ReplicationConnection implements Flow {
     signal.addEventListener('abort', abort);
     try {
       await client.connect();
-      await connection.#query(
-        `SELECT ${Object.entries(textSettings)
-          .map(([name, value]) => `pg_catalog.set_config('${name}', '${value}', false)`)
-          .join(', ')}`,
-      );
+      await connection.#query(`SELECT ${settingColumns(textSettings)}`);
       return connection;
     } catch (error) {
       connection.destroy();
@@ -96,11 +113,28 @@ export class ReplicationConnection implements Flow {
 
   async identify(): Promise<SourceIdentity> {
     const row = (await this.#query('IDENTIFY_SYSTEM'))[0]!;
+    const timeline = Number(row.timeline);
+    // The first has no history.
+    const content = timeline > 1 ? await this.#history(timeline) : '';
     return {
       systemId: String(row.systemid),
-      timeline: Number(row.timeline),
+      timelines: parseTimelineHistory(timeline, content),
+      flushed: parseLsn(String(row.xlogpos)),
       database: String(row.dbname),
     };
+  }
+
+  /** Empty where the file is gone: a base backup need not bring it. */
+  async #history(timeline: number): Promise<string> {
+    try {
+      const [row] = await this.#query(`TIMELINE_HISTORY ${timeline}`);
+      // The file's bytes, under the type bytea, though not in its text form.
+      const content = row?.content;
+      return Buffer.isBuffer(content) ? content.toString() : String(content ?? '');
+    } catch (error) {
+      if (errorCode(error) === UNDEFINED_FILE) return '';
+      throw error;
+    }
   }
 
   async facts(slot: string, publications: readonly string[]): Promise<StreamFacts> {
@@ -109,11 +143,13 @@ export class ReplicationConnection implements Flow {
       await this.#query(`SELECT ${slotFactsExpression(slot)} AS slot,
         (SELECT coalesce(jsonb_agg(wanted.name), '[]') FROM (VALUES ${names}) AS wanted(name)
           WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_publication p WHERE p.pubname = wanted.name)) AS missing,
+        pg_catalog.pg_is_in_recovery() AS recovery,
         (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout') AS timeout`)
     )[0]!;
     return {
       slot: row.slot as SlotFacts | null,
       missingPublications: row.missing as string[],
+      isInRecovery: row.recovery === true,
       walSenderTimeoutMs: Number(row.timeout),
     };
   }

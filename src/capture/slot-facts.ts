@@ -11,6 +11,8 @@ export interface SlotFacts {
   readonly active: boolean;
   readonly activePid: number | null;
   readonly twoPhase: boolean;
+  /** Of a stand-by of PostgreSQL 17 and later: a copy of its primary's, which cannot be read before the promotion. */
+  readonly synced: boolean;
   /** reserved, extended, unreserved (WAL may go at the next checkpoint) or lost; null while nothing is reserved. */
   readonly walStatus: string | null;
   /** Why it was invalidated: of PostgreSQL 17 and later; null before and where it is valid. */
@@ -23,6 +25,7 @@ export function slotFactsExpression(slot: string): string {
   return `(SELECT jsonb_build_object(
       'plugin', s.plugin, 'database', s.database, 'temporary', s.temporary,
       'active', s.active, 'activePid', s.active_pid, 'twoPhase', s.two_phase,
+      'synced', to_jsonb(s) ->> 'synced' IS NOT DISTINCT FROM 'true',
       'walStatus', s.wal_status, 'confirmedFlushLsn', s.confirmed_flush_lsn,
       'invalidationReason', coalesce(to_jsonb(s) ->> 'invalidation_reason',
         CASE WHEN to_jsonb(s) ->> 'conflicting' = 'true' THEN 'conflict with recovery' END))

@@ -88,3 +88,17 @@ export function silentSource(): WalbridgeError {
     next: 'The connection is made anew by itself; if it goes on, look at the network between the two.',
   });
 }
+
+export function standbySource(slot: string): WalbridgeError {
+  return fault('WB2005', 'transient', {
+    what: `The source is a stand-by, and has no slot "${slot}" that could be read before it is promoted.`,
+    next: 'It is tried again by itself. If it is not about to be promoted, point source.url at the primary.',
+  });
+}
+
+export function keyWithoutEncoding(): WalbridgeError {
+  return fault('WB2031', 'permanent', {
+    what: "A key holds bytes that are no UTF-8, and the database's encoding (SQL_ASCII) does not say what they are: rows behind it cannot be looked for.",
+    next: 'Mend the key in the source, or move its data to a database with an encoding.',
+  });
+}

@@ -18,7 +18,8 @@ import { MessagePump } from './message-pump.ts';
 import { createPgoutputPlugin } from './pgoutput-decoder.ts';
 import { ReplicationConnection, type SourceIdentity, type StreamFacts } from './replication-connection.ts';
 import { slotFault } from './slot-facts.ts';
-import { errorCode, missingPublication, silentSource, sourceFault } from './source-fault.ts';
+import { errorCode, missingPublication, silentSource, sourceFault, standbySource } from './source-fault.ts';
+import { type StreamSource, streamSource } from './stream-source.ts';
 import { type Relations, TransactionAssembly } from './transaction-assembly.ts';
 
 export type TailState = 'stopped' | 'connecting' | 'standby' | 'streaming';
@@ -64,7 +65,7 @@ export class WalTail {
   readonly #acknowledgement = new Acknowledgement();
   readonly #relations: Relations = new Map();
   #state: TailState = 'stopped';
-  #source: SourceIdentity | null = null;
+  #source: StreamSource | null = null;
   #received = 0;
   #endStream: ((end: StreamEnd) => void) | null = null;
   #sendStatus: (() => void) | null = null;
@@ -77,17 +78,17 @@ export class WalTail {
     return this.#state;
   }
 
-  /** The source of the last connection; null before the first. */
-  get sourceIdentity(): SourceIdentity | null {
+  /** The source when the last stream began, and nobody else had the slot; null before the first. */
+  get source(): StreamSource | null {
     return this.#source;
   }
 
-  /** Everything that commits at or before it may be forgotten by the source; null until something was acknowledged. */
+  /** Everything that commits at or before it may be forgotten by the source; null until this stream was told of something. */
   get acknowledged(): Lsn | null {
     return this.#acknowledgement.durable;
   }
 
-  /** Everything that commits at or before `lsn` is durable: the server is told at once, or when it is there. Lower ones are ignored. */
+  /** Everything that commits at or before `lsn` is durable: the server is told at once. Lower ones, and those of no stream, are ignored. */
   acknowledge(lsn: Lsn): void {
     if (this.#acknowledgement.advance(lsn)) this.#sendStatus?.();
   }
@@ -143,12 +144,15 @@ export class WalTail {
     let connection: ReplicationConnection | null = null;
     try {
       connection = await ReplicationConnection.open(this.#options.connection, signal);
-      const source = await connection.identify();
-      this.#source = source;
-      const refusal = this.#identified(source);
+      const identity = await connection.identify();
+      const refusal = this.#identified(identity);
       if (refusal !== null) return refusal;
-      const facts = await this.#waitForSlot(connection, source, signal);
+      const facts = await this.#waitForSlot(connection, identity, signal);
       if (signal.aborted) return { kind: 'aborted' };
+      // Anew: who has waited for the slot was told of an old state.
+      const source = streamSource(await connection.identify(), facts);
+      this.#source = source;
+      this.#acknowledgement.restart(source.confirmed);
       return await this.#stream(connection, facts, consumer, signal);
     } catch (error) {
       return signal.aborted ? { kind: 'aborted' } : { kind: 'source', error };
@@ -175,6 +179,8 @@ export class WalTail {
     const { slot, publications, observer } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       const facts = await connection.facts(slot, publications);
+      // Before it is promoted, or where the connection went astray. A slot that it copies from its primary cannot be read here.
+      if (facts.isInRecovery && (facts.slot === null || facts.slot.synced)) throw standbySource(slot);
       const unusable = slotFault(slot, facts.slot, source.database);
       if (unusable !== null) throw unusable;
       if (facts.missingPublications.length > 0)
@@ -232,8 +238,16 @@ export class WalTail {
 
     let stopWatching = () => {};
     const started = () => {
+      if (released !== null) return;
       this.#state = 'streaming';
       this.#sendStatus = () => sendStatus(false);
+      // Not before the slot is this stream's: what a restart does to the queue would hit the work of another reader.
+      try {
+        consumer.restarted();
+      } catch (error) {
+        end({ kind: 'failed', error });
+        return;
+      }
       observer?.streaming?.();
       stopWatching = watchLiveness(
         livenessIntervals(facts.walSenderTimeoutMs, statusIntervalMs ?? DEFAULT_STATUS_INTERVAL_MS),
@@ -249,31 +263,24 @@ export class WalTail {
       );
     };
 
-    try {
-      consumer.restarted();
-    } catch (error) {
-      end({ kind: 'failed', error });
-    }
-    if (released === null) {
-      connection
-        .stream(plugin, slot, {
-          started,
-          message: (bytes) => {
-            this.#received += 1;
-            pump.push(bytes);
-          },
-          // PostgreSQL 18 goes on without a publication that was dropped, and its changes would be missing.
-          warning: (_state, routine) => {
-            if (routine === 'LoadPublications') {
-              end({ kind: 'source', error: missingPublication(publications.join(', ')) });
-            }
-          },
-        })
-        .then(
-          () => end({ kind: 'source', error: new Error('the server ended the stream') }),
-          (error: unknown) => end({ kind: 'source', error }),
-        );
-    }
+    connection
+      .stream(plugin, slot, {
+        started,
+        message: (bytes) => {
+          this.#received += 1;
+          pump.push(bytes);
+        },
+        // PostgreSQL 18 goes on without a publication that was dropped, and its changes would be missing.
+        warning: (_state, routine) => {
+          if (routine === 'LoadPublications') {
+            end({ kind: 'source', error: missingPublication(publications.join(', ')) });
+          }
+        },
+      })
+      .then(
+        () => end({ kind: 'source', error: new Error('the server ended the stream') }),
+        (error: unknown) => end({ kind: 'source', error }),
+      );
     const reason = await ended;
     this.#endStream = null;
     this.#sendStatus = null;

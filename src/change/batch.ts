@@ -10,6 +10,8 @@ export interface LaneBatch {
   /** The lane's position after it: inclusive. */
   readonly last: Position;
   readonly payload: Buffer;
+  /** Of the stream that it was read from; absent where the sender knows of none. A lane takes batches of its latest epoch only. */
+  readonly epoch?: number;
   /** Events in the payload. */
   readonly changes: number;
   /** Commit time of the last transaction, microseconds since 1970-01-01 UTC. */

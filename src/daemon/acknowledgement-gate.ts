@@ -10,9 +10,10 @@ import {
   moveAcknowledgement,
   readAcknowledgementRecord,
   recordGap,
-  registerSlot,
 } from '../warehouse/acknowledgement-record.ts';
+import { type Entry, enterSource } from '../warehouse/enter-source.ts';
 import type { Warehouse } from '../warehouse/session.ts';
+import type { SourceState } from '../warehouse/source-branch.ts';
 
 export interface GateOptions {
   readonly warehouse: Warehouse;
@@ -32,12 +33,19 @@ export class AcknowledgementGate {
   }
 
   /**
-   * At each start of the stream, by the reader of the slot. `confirmed`: the slot's position, read before.
-   * Throws WB6302 where the warehouse is older than what the source was told, WB7004 where changes are known to be missing.
+   * At each start of the stream, by the reader of the slot, with the source as it was found then. Throws WB6303 where that has gone
+   * back behind the warehouse, WB6302 where the warehouse is older than what the source was told, WB7004 where changes are known to
+   * be missing. Returns WB6304 where a stand-by has to come further first.
    */
-  async open(systemIdentifier: string, confirmed: Lsn): Promise<void> {
+  async open(source: SourceState): Promise<Entry | WalbridgeError> {
     const { warehouse, slot } = this.#options;
-    this.#take(await registerSlot(warehouse, slot, systemIdentifier, confirmed), confirmed);
+    const entry = await enterSource(warehouse, slot, source);
+    if (entry instanceof WalbridgeError) return entry;
+    // What was told of WAL that is no more means nothing to the source.
+    if (entry.fork !== null && entry.fork < this.#told) this.#told = entry.fork;
+    if (!source.isStandby && source.flushed < this.#told) this.#told = source.flushed;
+    this.#take(entry.record, source.confirmed);
+    return entry;
   }
 
   /** Whether the record is still what it was, lanes and all. Throws as `open`. Does nothing before it. */
@@ -107,8 +115,8 @@ function knownGap({ code, reason, entities }: Gap): WalbridgeError {
   return new WalbridgeError({
     code: 'WB7004',
     kind: 'permanent',
-    what: `Changes are missing in the warehouse since ${code} ended the daemon: ${reason}`,
+    what: `The warehouse is not what the source is since ${code} ended the daemon: ${reason}`,
     safe: 'Nothing was read, applied or acknowledged since.',
-    next: `Mend the source, run \`walbridge backfill ${which} --prune --detach\`, which brings the tables to their present state and lets the daemon go on; then start it.`,
+    next: `Mend the source where it needs it, run \`walbridge backfill ${which} --prune --detach\`, which brings the tables to their present state and lets the daemon go on; then start it.`,
   });
 }

@@ -1,11 +1,9 @@
 // Backfills from outside of the daemon: asked for, looked at, steered, through the control table; the queue only wakes the daemon.
 // Guarantees: no daemon need be there; what is asked for outlives the process that asks, and the queue.
-import { readSlotHealth } from '../capture/slot-health.ts';
-import { withSource } from '../capture/source-client.ts';
-import { type Lsn, parseLsn } from '../change/position.ts';
+import { readStreamSource } from '../capture/stream-source.ts';
 import type { Settings } from '../config/settings.ts';
 import { WalbridgeError } from '../fault/fault.ts';
-import { acceptGap } from '../warehouse/acknowledgement-record.ts';
+import { acceptGap } from '../warehouse/accept-gap.ts';
 import { type BackfillStatus, noOptions } from '../warehouse/backfill-step.ts';
 import {
   hasBackfills,
@@ -16,10 +14,11 @@ import {
 } from '../warehouse/backfill-store.ts';
 import { openWarehouse } from '../warehouse/connection.ts';
 import type { Warehouse } from '../warehouse/session.ts';
+import type { SourceState } from '../warehouse/source-branch.ts';
 import { announceBackfill, type OnUnannounced } from './backfill-announce.ts';
 import { type BackfillRequest, chooseEntities, planBackfill } from './backfill-request.ts';
 import { resolveSince } from './backfill-since.ts';
-import { sourceOf, warehouseOf } from './connections.ts';
+import { sourceOf, sourceState, warehouseOf } from './connections.ts';
 import { loadMappings } from './load-mappings.ts';
 
 export type { BackfillRequest, BackfillStatus };
@@ -76,12 +75,12 @@ export class BackfillControl {
     const since = await resolveSince(request, chosen, sourceOf(this.#settings));
     const steps = planBackfill(request, chosen, since);
     const id = steps[0]?.id ?? '';
-    const confirmed = isWhole(request) ? await this.#confirmed() : null;
+    const source = isWhole(request) ? await this.#source() : null;
     await requestBackfill(this.#warehouse, steps, this.#actor, async (session) => {
-      if (confirmed === null) return;
+      if (source === null) return;
       const entities = request.all ? null : request.entities;
       const { slot } = this.#settings.source;
-      await acceptGap(session, slot, confirmed, entities, this.#actor, id);
+      await acceptGap(session, { slot, source, entities, actor: this.#actor, backfill: id });
     });
     await announceBackfill(this.#settings, id, this.#onUnannounced);
     return id;
@@ -92,12 +91,11 @@ export class BackfillControl {
     return (await hasBackfills(this.#warehouse)) ? null : this.request(everything);
   }
 
-  /** The slot's position; null without the slot. */
-  async #confirmed(): Promise<Lsn | null> {
-    const health = await withSource(sourceOf(this.#settings), (client) =>
-      readSlotHealth(client, this.#settings.source.slot),
-    );
-    return health?.confirmedLsn == null ? null : parseLsn(health.confirmedLsn);
+  /** Null without the slot. */
+  async #source(): Promise<SourceState | null> {
+    const { slot, publications } = this.#settings.source;
+    const found = await readStreamSource(sourceOf(this.#settings), slot, publications);
+    return found === null ? null : sourceState(found, this.#settings);
   }
 
   /** The steps of one backfill. Throws WB7025 where there is none, or several, whose id begins so. */

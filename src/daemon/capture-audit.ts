@@ -80,12 +80,14 @@ export class CaptureAudit {
       feed.confirm(positionOf(feed.lane, watermarks));
       await feed.audit(async () => positionOf(feed.lane, await readWatermarks()));
     }
+    const { generation } = pipeline;
     const lsn = pipeline.acknowledgeable();
     const lanes = [...feeds.values()].map(({ lane, watermark }) => ({ lane, position: watermark }));
     if (!isStreaming()) return;
     // Behind what would be acknowledged: an edit that committed before it is seen.
     await this.#lookAtSource(signal);
-    if (lsn !== null) await gate.pass(lsn, lanes);
+    // To the server that it was read from, and no other.
+    if (lsn !== null && generation === pipeline.generation) await gate.pass(lsn, lanes);
   }
 
   /** A rewind, or a restore after which nothing was acknowledged: the source has all of it. */
@@ -140,7 +142,7 @@ export class CaptureAudit {
 }
 
 /** What `run` ends with: to go on would lose changes without a word. */
-const ending = new Set<WalbridgeError['code']>(['WB6302', 'WB7003', 'WB7004']);
+const ending = new Set<WalbridgeError['code']>(['WB6302', 'WB6303', 'WB7003', 'WB7004']);
 
 function positionOf(lane: string, watermarks: readonly Watermark[]): Position {
   return watermarks.find((watermark) => watermark.lane === lane)?.position ?? ORIGIN;

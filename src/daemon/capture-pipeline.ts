@@ -7,7 +7,6 @@ import type { CanonicalEvent } from '../canonical/event.ts';
 import { RecordWriter } from '../canonical/record-writer.ts';
 import type { ChangeConsumer } from '../capture/change-consumer.ts';
 import { BARRIER_PREFIX, WATERMARK_PREFIX } from '../capture/chunk-reader.ts';
-import type { Watermark } from '../change/batch.ts';
 import { type Lsn, ORIGIN, type Position, WHOLE, wholeAt } from '../change/position.ts';
 import type { LogicalMessage, Relation, SourceChange, SourceTransaction } from '../change/source-change.ts';
 import type { TableDescription } from '../change/table-description.ts';
@@ -15,14 +14,16 @@ import type { LaneFeed } from '../lanes/feed.ts';
 import { acknowledgeable } from '../lanes/ledger.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import type { RowMapper } from '../mapping/row-mapper.ts';
+import type { Entry } from '../warehouse/enter-source.ts';
+import { commitRewritten, type OwedCommit } from '../warehouse/source-branch.ts';
 import type { BackfillIntake, DueChunk } from './backfill-intake.ts';
 
 export interface PipelineOptions {
   readonly mappings: readonly CompiledMapping[];
   readonly tables: readonly TableDescription[];
   readonly feeds: ReadonlyMap<string, LaneFeed>;
-  /** Reads the lanes' watermarks, however long the warehouse takes to answer. */
-  readonly readWatermarks: () => Promise<readonly Watermark[]>;
+  /** Where the lanes stand, and what may be expected of the stream; however long the warehouse takes to answer. */
+  readonly enter: () => Promise<Pick<Entry, 'watermarks' | 'epoch' | 'owed'>>;
   readonly acknowledge: (lsn: Lsn) => void;
   /** Runs before the stream begins; where it loaded the lanes, they have everything that commits at or before the position. */
   readonly firstLoad: () => Promise<Position | null>;
@@ -63,6 +64,10 @@ export class CapturePipeline implements ChangeConsumer {
   #transaction: SourceTransaction | null = null;
   /** Every transaction that commits at or before it was handed to its lanes since the stream began. */
   #consumed: Lsn = 0n;
+  /** What the stream has still to bring: it is in the warehouse, and the source has not been told. */
+  #owed: readonly OwedCommit[] = [];
+  #hasMissedCommit = false;
+  #generation = 0;
   #resuming: Promise<void> | null = null;
   /** Why the lanes cannot be resumed. */
   #refusal: { readonly error: unknown } | null = null;
@@ -81,6 +86,7 @@ export class CapturePipeline implements ChangeConsumer {
   restarted(): void {
     // What was consumed before counts no more: it comes again, and until then nothing says that the lanes have it.
     this.#consumed = 0n;
+    this.#generation += 1;
     this.#transaction = null;
     this.#options.backfills.restarted();
     const before = this.#resuming ?? Promise.resolve();
@@ -103,13 +109,18 @@ export class CapturePipeline implements ChangeConsumer {
     return this.#resuming !== null;
   }
 
+  /** Grows with each start of the stream: what was known of one before may not be true of this one's server. */
+  get generation(): number {
+    return this.#generation;
+  }
+
   async #resume(): Promise<void> {
-    const watermarks = new Map(
-      (await this.#options.readWatermarks()).map((watermark) => [watermark.lane, watermark.position]),
-    );
+    const { watermarks, epoch, owed } = await this.#options.enter();
+    const positions = new Map(watermarks.map(({ lane, position }) => [lane, position]));
+    this.#owed = owed;
     for (const lane of this.#lanes) {
-      lane.start = watermarks.get(lane.feed.lane) ?? ORIGIN;
-      await lane.feed.restart(lane.start);
+      lane.start = positions.get(lane.feed.lane) ?? ORIGIN;
+      await lane.feed.restart(lane.start, epoch);
     }
     const loaded = await this.#options.firstLoad();
     if (loaded !== null) for (const lane of this.#lanes) lane.start = loaded;
@@ -139,6 +150,7 @@ export class CapturePipeline implements ChangeConsumer {
 
   begin(transaction: SourceTransaction): Promise<void> | undefined {
     if (this.#resuming !== null) return this.#resuming.then(() => this.begin(transaction));
+    if (this.#owed.length > 0) this.#settleOwed(transaction);
     this.#transaction = transaction;
     for (const lane of this.#lanes) {
       const { start } = lane;
@@ -226,8 +238,30 @@ export class CapturePipeline implements ChangeConsumer {
     handed(wholeAt(transaction.commitLsn), written);
   }
 
+  /** Throws WB6303 where the stream has passed a commit that a lane has, without it. */
+  #settleOwed({ commitLsn, commitTimeMicros }: SourceTransaction): void {
+    this.#requireOwed(commitLsn - 1n);
+    this.#owed = this.#owed.filter(
+      (owed) => owed.lsn !== commitLsn || !isSameMoment(owed.commitTimeMicros, commitTimeMicros),
+    );
+    this.#requireOwed(commitLsn);
+  }
+
+  #requireOwed(passed: Lsn): void {
+    const missed = this.#owed.find(({ lsn }) => lsn <= passed);
+    if (missed === undefined) return;
+    this.#hasMissedCommit = true;
+    throw commitRewritten(missed.lane, missed.lsn);
+  }
+
+  /** The stream ended with WB6303 because its WAL is not the one that a lane was filled from. */
+  get hasMissedCommit(): boolean {
+    return this.#hasMissedCommit;
+  }
+
   idle(lsn: Lsn): void {
     if (this.#refusal !== null) throw this.#refusal.error;
+    if (this.#resuming === null && this.#owed.length > 0) this.#requireOwed(lsn);
     if (lsn > this.#consumed) this.#consumed = lsn;
     const durable = this.acknowledgeable();
     if (durable !== null) this.#options.acknowledge(durable);
@@ -241,6 +275,11 @@ export class CapturePipeline implements ChangeConsumer {
       this.#consumed,
     );
   }
+}
+
+/** Not to the microsecond: it was in the warehouse meanwhile. */
+function isSameMoment(a: bigint, b: bigint): boolean {
+  return a - b < 10_000n && b - a < 10_000n;
 }
 
 /** True where the lane's share of the transaction has passed the lane's limits. */

@@ -4,13 +4,14 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describeTables } from '../capture/describe-tables.ts';
-import { readSlotHealth } from '../capture/slot-health.ts';
 import { withSource } from '../capture/source-client.ts';
 import { SourceWatch } from '../capture/source-watch.ts';
 import { WalTail } from '../capture/stream.ts';
 import type { LaneBatch } from '../change/batch.ts';
-import { formatLsn, formatPosition, ORIGIN, parseLsn } from '../change/position.ts';
+import { formatLsn, formatPosition, ORIGIN } from '../change/position.ts';
+import { formatTimelines } from '../change/timelines.ts';
 import type { Settings } from '../config/settings.ts';
+import { asWalbridgeError, WalbridgeError } from '../fault/fault.ts';
 import { retry } from '../fault/retry.ts';
 import { LaneFeed } from '../lanes/feed.ts';
 import { LaneQueue } from '../lanes/lane-queue.ts';
@@ -24,7 +25,14 @@ import { BackfillJobs } from './backfill-jobs.ts';
 import { serveBackfills } from './backfill-service.ts';
 import { CaptureAudit } from './capture-audit.ts';
 import { CapturePipeline } from './capture-pipeline.ts';
-import { openQueueBackend, openWarehouseWhenReady, sourceName, sourceOf, streamName } from './connections.ts';
+import {
+  openQueueBackend,
+  openWarehouseWhenReady,
+  sourceName,
+  sourceOf,
+  sourceState,
+  streamName,
+} from './connections.ts';
 import { FirstLoad } from './first-load.ts';
 import { forgottenLoad } from './first-load-forgotten.ts';
 import { wantedSource } from './inspection.ts';
@@ -84,6 +92,8 @@ export async function runCapture(
         },
         streaming: () => {
           faults.clear('source');
+          // Whatever server that has been until now.
+          void watch.close();
           log.info({ slot: settings.source.slot }, 'reading the slot');
           report(works);
         },
@@ -130,27 +140,37 @@ export async function runCapture(
       tell: (lsn) => tail.acknowledge(lsn),
     });
 
-    const watermarksWhenReady = () =>
-      retry(
+    const enterWhenReady = async () => {
+      const entry = await retry(
         async () => {
-          const source = tail.sourceIdentity;
-          if (source !== null) {
-            await registerLanes(warehouse, loaded.lanes, {
-              systemIdentifier: source.systemId,
-              slot: settings.source.slot,
-            });
-            const health = await withSource(sourceOf(settings), (client) =>
-              readSlotHealth(client, settings.source.slot),
+          const { source } = tail;
+          // Another capture may have the slot by now, and what follows would hit its work.
+          if (source === null || tail.state !== 'streaming') throw new TypeError('the stream has ended');
+          const { slot } = settings.source;
+          const state = sourceState(source, settings);
+          await registerLanes(warehouse, loaded.lanes, { systemIdentifier: state.systemIdentifier, slot });
+          const entry = await gate.open(state);
+          if (entry instanceof WalbridgeError) return entry;
+          if (entry.fork !== null) {
+            const timelines = formatTimelines(source.timelines);
+            log.warn(
+              { fork: formatLsn(entry.fork), timelines },
+              'the source went over to another timeline, behind all that the lanes have',
             );
-            const confirmed = parseLsn(health?.confirmedLsn ?? '0/0');
-            await gate.open(source.systemId, confirmed);
-            await assignEntities(warehouse, settings.source.slot, loaded.mappings, confirmed);
           }
-          return readWatermarks(warehouse);
+          await assignEntities(warehouse, slot, loaded.mappings, source.confirmed);
+          return entry;
         },
         // Not beyond the tail's end, which may come in the midst of it.
         { ...waiting, signal: ended, onRetry: onRetry('warehouse') },
       );
+      if (!(entry instanceof WalbridgeError)) return entry;
+      // A stand-by that lags: what it is by then is for a new stream to find out.
+      faults.report('source', entry);
+      await pause(AUDIT_MS, undefined, { signal: ended });
+      tail.requestRestart();
+      throw entry;
+    };
 
     const backfills = new BackfillIntake();
     const firstLoad = new FirstLoad(
@@ -182,7 +202,7 @@ export async function runCapture(
       mappings: loaded.mappings,
       tables,
       feeds,
-      readWatermarks: watermarksWhenReady,
+      enter: enterWhenReady,
       firstLoad: async () => {
         const loaded = await firstLoad.run();
         if (loaded === null && firstLoad.isAtOrigin) await warnOnce();
@@ -243,6 +263,14 @@ export async function runCapture(
     );
     try {
       await tail.run(pipeline, ended);
+    } catch (error) {
+      // Another start need not find it again.
+      if (pipeline.hasMissedCommit) {
+        const { code, what } = asWalbridgeError(error);
+        const gap = { code, reason: what, entities: null };
+        await retry(() => gate.recordGap(gap), { ...waiting, onRetry: onRetry('warehouse') });
+      }
+      throw error;
     } finally {
       ending.abort();
       await Promise.allSettled([auditing, backfilling, verifying]);

@@ -2,16 +2,25 @@
 // Guarantees: while one of them is away, opening waits and says so; only a permanent refusal ends it.
 import { createHash } from 'node:crypto';
 import { sourceConnection } from '../capture/source-client.ts';
+import type { StreamSource } from '../capture/stream-source.ts';
 import type { Settings } from '../config/settings.ts';
 import { retry } from '../fault/retry.ts';
 import { QueueBackend, type QueueBackendSettings } from '../lanes/queue-backend.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import { openWarehouse } from '../warehouse/connection.ts';
 import type { Warehouse } from '../warehouse/session.ts';
+import type { SourceState } from '../warehouse/source-branch.ts';
 import type { FaultLog } from './log.ts';
 
 export function sourceOf({ source }: Settings): ReturnType<typeof sourceConnection> {
   return sourceConnection(source.url, source.password);
+}
+
+/** The source as the warehouse judges it. */
+export function sourceState(found: StreamSource, { source }: Settings): SourceState {
+  const { systemId: systemIdentifier, timelines, confirmed, isInRecovery: isStandby, flushed } = found;
+  const { publications } = source;
+  return { systemIdentifier, timelines, publications, isStandby, confirmed, flushed };
 }
 
 /**

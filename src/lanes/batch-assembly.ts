@@ -26,15 +26,17 @@ export class BatchAssembly {
   readonly buffer = new GrowingBuffer();
   readonly #lane: string;
   readonly #limits: BatchLimits;
+  readonly #epoch: number | undefined;
   #previous: Position;
   #changes = 0;
   #whole: Boundary | null = null;
   /** The transaction in hand has been cut: it is not whole any more, and its further parts need be no larger than a batch. */
   #isParted = false;
 
-  constructor(lane: string, limits: BatchLimits, start: Position) {
+  constructor(lane: string, limits: BatchLimits, start: Position, epoch?: number) {
     this.#lane = lane;
     this.#limits = limits;
+    this.#epoch = epoch;
     this.#previous = start;
   }
 
@@ -94,6 +96,7 @@ export class BatchAssembly {
       lane: this.#lane,
       previous: this.#previous,
       last: at.position,
+      ...(this.#epoch !== undefined && { epoch: this.#epoch }),
       payload: this.buffer.take(at.bytes),
       changes: at.changes,
       commitTimeMicros: at.commitTimeMicros,

@@ -42,6 +42,7 @@ export class LaneFeed {
   #assembly: BatchAssembly;
   #ledger = new Ledger();
   #watermark: Position;
+  #epoch: number | undefined;
   #sending: Promise<void> = Promise.resolve();
   #unsent = 0;
   #order = 0;
@@ -66,7 +67,9 @@ export class LaneFeed {
     this.#watermark = watermark;
     this.#assembly = new BatchAssembly(queue.lane, limits, watermark);
     signal.addEventListener('abort', () => this.#wake(), { once: true });
-    queue.onSettled((outcome) => {
+    queue.onSettled((outcome, epoch) => {
+      // What another stream sent may be of other WAL, under the same positions.
+      if (epoch !== this.#epoch) return;
       if (outcome.kind === 'gap') this.#abandon('the apply side found a batch missing');
       else this.confirm(outcome.watermark);
     });
@@ -97,15 +100,16 @@ export class LaneFeed {
     };
   }
 
-  /** Forgets everything under way, empties the queue and begins again at the warehouse's watermark. */
-  async restart(watermark: Position): Promise<void> {
+  /** Forgets everything under way, empties the queue and begins again at the warehouse's watermark, in the lane's new epoch. */
+  async restart(watermark: Position, epoch?: number): Promise<void> {
     this.#abandoned = true;
     await this.#sending.catch(() => undefined);
     await this.#untilTaken(() => this.#queue.prepare());
     if (this.#signal.aborted) return;
     this.#watermark = watermark;
     this.#ledger = new Ledger();
-    this.#assembly = new BatchAssembly(this.lane, this.#limits, watermark);
+    this.#epoch = epoch;
+    this.#assembly = new BatchAssembly(this.lane, this.#limits, watermark, epoch);
     this.#openTransaction = false;
     this.#abandoned = false;
     this.#wake();

@@ -21,6 +21,8 @@ const jobSchema = z.object({
   lane: z.string(),
   previous: position,
   last: position,
+  /** Older versions have none. */
+  epoch: z.number().int().optional(),
   changes: z.number().int().nonnegative(),
   commitTimeMicros: z
     .string()
@@ -44,9 +46,10 @@ export const troubleSchema = z.object({
 
 export type LaneTrouble = z.output<typeof troubleSchema>;
 
-/** `previous..last`: unique within a lane. */
-export function batchId(batch: Pick<LaneBatch, 'previous' | 'last'>): string {
-  return `${formatPosition(batch.previous)}..${formatPosition(batch.last)}`;
+/** `previous..last`, and the epoch: unique within a lane. */
+export function batchId({ previous, last, epoch }: Pick<LaneBatch, 'previous' | 'last' | 'epoch'>): string {
+  const span = `${formatPosition(previous)}..${formatPosition(last)}`;
+  return epoch === undefined ? span : `${span}@${epoch}`;
 }
 
 /** `stream` names the source and slot that the batch was read from. */
@@ -57,6 +60,7 @@ export function toJobData(batch: LaneBatch, stream: string): LaneJobData {
     lane: batch.lane,
     previous: formatPosition(batch.previous),
     last: formatPosition(batch.last),
+    ...(batch.epoch !== undefined && { epoch: batch.epoch }),
     changes: batch.changes,
     commitTimeMicros: batch.commitTimeMicros.toString(),
     payload: batch.payload.toString('base64'),
@@ -78,6 +82,6 @@ export function fromJobData(data: unknown, lane: string, stream: string): LaneBa
       next: 'Check that capture and apply run the same version of walbridge, then restart; an emptied queue is filled again from the WAL.',
     });
   }
-  const { payload, format: _format, stream: _stream, ...rest } = parsed.data;
-  return { ...rest, payload: Buffer.from(payload, 'base64') };
+  const { payload, epoch, format: _format, stream: _stream, ...rest } = parsed.data;
+  return { ...rest, ...(epoch !== undefined && { epoch }), payload: Buffer.from(payload, 'base64') };
 }

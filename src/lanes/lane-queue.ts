@@ -38,13 +38,14 @@ export class LaneQueue {
     return new LaneQueue(lane, stream, queue, events);
   }
 
-  /** Calls back for each batch of this stream that a worker of it finished, soon after. */
-  onSettled(settled: (outcome: ApplyOutcome) => void): void {
+  /** Calls back for each batch of this stream that a worker of it finished, soon after. `epoch`: the batch's. */
+  onSettled(settled: (outcome: ApplyOutcome, epoch: number | undefined) => void): void {
     this.#events.on('completed', ({ returnvalue }) => {
-      const { kind, watermark, stream } = returnvalue;
+      const { kind, watermark, stream, epoch } = returnvalue;
       // Positions of another stream would confirm batches that nobody has applied.
       if (stream !== this.#stream) return;
-      if (kind !== 'foreign' && watermark !== null) settled({ kind, watermark: parsePosition(watermark) });
+      if (kind === 'foreign' || watermark === null) return;
+      settled({ kind, watermark: parsePosition(watermark) }, epoch);
     });
   }
 

@@ -104,7 +104,9 @@ export class LaneWorker {
     }
     const outcome = await this.#apply(job, batch);
     events.settled(lane, batch, outcome);
-    return { kind: outcome.kind, watermark: formatPosition(outcome.watermark), stream };
+    const { epoch } = batch;
+    const of = { stream, ...(epoch !== undefined && { epoch }) };
+    return { kind: outcome.kind, watermark: formatPosition(outcome.watermark), ...of };
   }
 
   async #apply(job: LaneJob, batch: LaneBatch): Promise<ApplyOutcome> {

@@ -33,6 +33,8 @@ export interface SettledValue {
   readonly watermark: string | null;
   /** The worker's own. */
   readonly stream: string;
+  /** The batch's. */
+  readonly epoch?: number;
 }
 
 export type JobQueue<Data, Result> = Queue<Data, Result, string>;

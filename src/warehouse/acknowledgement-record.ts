@@ -2,9 +2,10 @@
 // Guarantees: written before the source is told, so that a slot which stands beyond the record proves that the warehouse was taken
 // back; moved only from what the writer has seen, while no lane has gone back: whatever came in between makes the writer look again.
 import { formatLsn, type Lsn, type Position } from '../change/position.ts';
-import { recordAudit } from './audit.ts';
+import { fromTimelinesData, type TimelinesData } from '../change/timelines.ts';
 import { controlTable } from './control-tables.ts';
 import type { SqlParameters, SqlSession } from './session.ts';
+import { type KnownSource, SOURCE_WENT_BACK } from './source-branch.ts';
 
 /** Changes that the warehouse lacks and that the source does not send again. */
 export interface Gap {
@@ -20,6 +21,10 @@ export interface AcknowledgementRecord {
   readonly limit: Lsn;
   /** Grows with each rewind of a lane. */
   readonly rewinds: number;
+  /** Grows with each start of the stream. */
+  readonly epoch: number;
+  /** What the slot was read from, and with, when the stream began last; null before that. */
+  readonly source: KnownSource | null;
   readonly gap: Gap | null;
 }
 
@@ -31,6 +36,8 @@ export interface LanePosition {
 interface RecordRow {
   readonly acknowledged_lsn: string;
   readonly rewinds: number;
+  readonly epoch: number | null;
+  readonly source_json: string | null;
   readonly gap_code: string | null;
   readonly gap_reason: string | null;
   readonly gap_entities_json: string | null;
@@ -38,10 +45,12 @@ interface RecordRow {
 
 const table = controlTable('slot');
 const COLUMNS =
-  'CONVERT(varchar(20), acknowledged_lsn) AS acknowledged_lsn, rewinds, gap_code, gap_reason, gap_entities_json';
-const ACKNOWLEDGED =
+  'CONVERT(varchar(20), acknowledged_lsn) AS acknowledged_lsn, rewinds, epoch, source_json, gap_code, gap_reason, gap_entities_json';
+/** Assignments of a new limit; its parameters are `limited`'s. */
+export const ACKNOWLEDGED =
   'acknowledged_lsn = @limit, acknowledged = @limit_text, acknowledged_at = SYSDATETIMEOFFSET()';
-const NO_GAP = 'gap_code = NULL, gap_reason = NULL, gap_entities_json = NULL, gap_at = NULL';
+/** Assignments after which nothing is missing. */
+export const NO_GAP = 'gap_code = NULL, gap_reason = NULL, gap_entities_json = NULL, gap_at = NULL';
 const LONGEST_REASON = 2000;
 
 /**
@@ -59,11 +68,11 @@ export async function registerSlot(
 INSERT INTO ${table} (slot, system_identifier, acknowledged_lsn, acknowledged, acknowledged_at, rewinds)
 SELECT @slot, @system, @limit, @limit_text, SYSDATETIMEOFFSET(), 0
 WHERE NOT EXISTS (SELECT 1 FROM ${table} WITH (UPDLOCK, HOLDLOCK) WHERE slot = @slot);
-UPDATE ${table} SET system_identifier = @system, ${ACKNOWLEDGED}, ${NO_GAP} WHERE slot = @slot AND system_identifier <> @system;
+UPDATE ${table} SET system_identifier = @system, source_json = NULL, ${ACKNOWLEDGED}, ${NO_GAP} WHERE slot = @slot AND system_identifier <> @system;
 SELECT ${COLUMNS} FROM ${table} WHERE slot = @slot;`,
     { ...named(slot), ...limited(confirmed), system: { type: 'varchar', value: systemIdentifier } },
   );
-  return recordOf(rows[0]) ?? { limit: confirmed, rewinds: 0, gap: null };
+  return recordOf(rows[0]) ?? { limit: confirmed, rewinds: 0, epoch: 0, source: null, gap: null };
 }
 
 /** Null where the slot is not known. Throws a WarehouseError. */
@@ -106,6 +115,7 @@ export async function moveAcknowledgement(
     ...limited(limit),
     seen: { type: 'bigint', value: seen.limit },
     rewinds: { type: 'int', value: seen.rewinds },
+    epoch: { type: 'int', value: seen.epoch },
   };
   const reached = lanes.map(({ lane, position: { lsn, ordinal } }, index) => {
     parameters[`lane${index}`] = { type: 'nvarchar', value: lane };
@@ -118,17 +128,20 @@ export async function moveAcknowledgement(
       ? ''
       : ` AND (SELECT COUNT(*) FROM ${controlTable('watermark')} WHERE ${reached.join(' OR ')}) = ${reached.length}`;
   const { rows } = await session.query<{ moved: number }>(
-    `UPDATE ${table} SET ${ACKNOWLEDGED} WHERE slot = @slot AND acknowledged_lsn = @seen AND rewinds = @rewinds AND gap_code IS NULL${intact};
+    `UPDATE ${table} SET ${ACKNOWLEDGED} WHERE slot = @slot AND acknowledged_lsn = @seen AND rewinds = @rewinds AND COALESCE(epoch, 0) = @epoch AND gap_code IS NULL${intact};
 SELECT @@ROWCOUNT AS moved;`,
     parameters,
   );
   return (rows[0]?.moved ?? 0) > 0;
 }
 
-/** Notes that changes are missing: until somebody fills the gap, nothing is read from the slot. Throws a WarehouseError. */
+/**
+ * Notes that changes are missing: until somebody fills the gap, nothing is read from the slot. The first one stays, but for one
+ * that is about everything and is not found again. Throws a WarehouseError.
+ */
 export async function recordGap(session: SqlSession, slot: string, gap: Gap): Promise<void> {
   await session.query(
-    `UPDATE ${table} SET gap_code = @code, gap_reason = @reason, gap_entities_json = @entities, gap_at = SYSDATETIMEOFFSET() WHERE slot = @slot AND gap_code IS NULL`,
+    `UPDATE ${table} SET gap_code = @code, gap_reason = @reason, gap_entities_json = @entities, gap_at = SYSDATETIMEOFFSET() WHERE slot = @slot AND (gap_code IS NULL OR @code = '${SOURCE_WENT_BACK}')`,
     {
       ...named(slot),
       code: { type: 'varchar', value: gap.code },
@@ -138,45 +151,15 @@ export async function recordGap(session: SqlSession, slot: string, gap: Gap): Pr
   );
 }
 
-/**
- * Goes on from the slot's position `confirmed` although changes are missing, in the transaction that asks for the backfill which
- * brings them; an audit row says so. Does nothing where none are missing, or where `entities` (null: all) leave some out.
- */
-export async function acceptGap(
-  session: SqlSession,
-  slot: string,
-  confirmed: Lsn,
-  entities: readonly string[] | null,
-  actor: string,
-  backfill: string,
-): Promise<void> {
-  const record = await lockAcknowledgementRecord(session, slot);
-  if (record === null) return;
-  const isOlder = confirmed > record.limit;
-  const missing = isOlder ? null : record.gap?.entities;
-  const covers =
-    entities === null || (missing ?? null)?.every((entity) => entities.includes(entity)) === true;
-  if ((!isOlder && record.gap === null) || !covers) return;
-  await session.query(
-    `UPDATE ${table} SET ${isOlder ? `${ACKNOWLEDGED}, ` : ''}${NO_GAP} WHERE slot = @slot;`,
-    isOlder ? { ...named(slot), ...limited(confirmed) } : named(slot),
-  );
-  await recordAudit(session, actor, 'accept gap', slot, {
-    backfill,
-    ...(isOlder ? { recorded: formatLsn(record.limit), slot: formatLsn(confirmed) } : {}),
-    ...(record.gap === null ? {} : { gap: record.gap }),
-  });
-}
-
 /** For a lane's rewind, in its transaction: whoever would move the record on has to look again. */
 export async function countRewind(session: SqlSession, slot: string): Promise<void> {
   await session.query(`UPDATE ${table} SET rewinds = rewinds + 1 WHERE slot = @slot;`, named(slot));
 }
 
 /** As its column is: of another type, the column would be converted and its index not be sought in. */
-const named = (slot: string) => ({ slot: { type: 'varchar', value: slot } }) as const;
+export const named = (slot: string) => ({ slot: { type: 'varchar', value: slot } }) as const;
 
-function limited(limit: Lsn): SqlParameters {
+export function limited(limit: Lsn): SqlParameters {
   return {
     limit: { type: 'bigint', value: limit },
     limit_text: { type: 'varchar', value: formatLsn(limit) },
@@ -189,6 +172,8 @@ function recordOf(row: RecordRow | undefined): AcknowledgementRecord | null {
   return {
     limit: BigInt(row.acknowledged_lsn),
     rewinds: row.rewinds,
+    epoch: row.epoch ?? 0,
+    source: row.source_json === null ? null : sourceOf(JSON.parse(row.source_json)),
     gap:
       code === null
         ? null
@@ -198,4 +183,11 @@ function recordOf(row: RecordRow | undefined): AcknowledgementRecord | null {
             entities: entities === null ? null : (JSON.parse(entities) as string[]),
           },
   };
+}
+
+function sourceOf({
+  timelines,
+  ...rest
+}: Omit<KnownSource, 'timelines'> & { readonly timelines: TimelinesData }): KnownSource {
+  return { ...rest, timelines: fromTimelinesData(timelines) };
 }

@@ -22,6 +22,8 @@ export interface OpeningRow {
   /** Where the lane was before it was rewound; null where it is there again. */
   readonly replay_lsn: string | null;
   readonly replay_ordinal: string | null;
+  /** Of the stream whose batches the lane takes; null before the first that says one. */
+  readonly epoch: number | null;
   /** q0, q1, …: 1 where the entity of that place has open quarantine rows. */
   readonly [open: `q${number}`]: number;
 }
@@ -43,12 +45,12 @@ export function openingScript(
   );
   return `SET NOCOUNT ON;
 SET XACT_ABORT ON;
-DECLARE @granted int, @lsn bigint, @ordinal bigint, @replay_lsn bigint, @replay_ordinal bigint;
+DECLARE @granted int, @lsn bigint, @ordinal bigint, @replay_lsn bigint, @replay_ordinal bigint, @epoch int;
 EXEC @granted = sp_getapplock @Resource = ${quoteText(laneLock(lane))}, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = ${lockTimeoutMs};
-IF @granted >= 0 SELECT @lsn = commit_lsn, @ordinal = ordinal, @replay_lsn = replay_lsn, @replay_ordinal = replay_ordinal FROM ${controlTable('watermark')} WITH (UPDLOCK, HOLDLOCK) WHERE lane = ${quoteText(lane)};
+IF @granted >= 0 SELECT @lsn = commit_lsn, @ordinal = ordinal, @replay_lsn = replay_lsn, @replay_ordinal = replay_ordinal, @epoch = epoch FROM ${controlTable('watermark')} WITH (UPDLOCK, HOLDLOCK) WHERE lane = ${quoteText(lane)};
 ${temporaryTables.join('\n')}
 IF @granted < 0 SELECT @granted AS granted
-ELSE SELECT ${['@granted AS granted', 'CONVERT(varchar(20), @lsn) AS lsn', 'CONVERT(varchar(20), @ordinal) AS ordinal', 'CONVERT(varchar(20), @replay_lsn) AS replay_lsn', 'CONVERT(varchar(20), @replay_ordinal) AS replay_ordinal', ...open].join(', ')};`;
+ELSE SELECT ${['@granted AS granted', 'CONVERT(varchar(20), @lsn) AS lsn', 'CONVERT(varchar(20), @ordinal) AS ordinal', 'CONVERT(varchar(20), @replay_lsn) AS replay_lsn', 'CONVERT(varchar(20), @replay_ordinal) AS replay_ordinal', '@epoch AS epoch', ...open].join(', ')};`;
 }
 
 export function watermarkOf(row: Pick<OpeningRow, 'lsn' | 'ordinal'> | undefined): Position {
@@ -63,14 +65,18 @@ export function replayOf(row: Pick<OpeningRow, 'replay_lsn' | 'replay_ordinal'>)
 }
 
 export function watermarkQuery(lane: string): string {
-  return `SELECT CONVERT(varchar(20), commit_lsn) AS lsn, CONVERT(varchar(20), ordinal) AS ordinal FROM ${controlTable('watermark')} WHERE lane = ${quoteText(lane)};`;
+  return `SELECT CONVERT(varchar(20), commit_lsn) AS lsn, CONVERT(varchar(20), ordinal) AS ordinal, epoch FROM ${controlTable('watermark')} WHERE lane = ${quoteText(lane)};`;
 }
 
 /** What a batch is to a lane at the given watermark. */
 export type Standing = 'skipped' | 'gap' | 'due';
 
-/** The heart of exactly-once: whatever is sent again, sent late or sent by two, only what the lane lacks is applied. */
-export function standing(batch: LaneBatch, watermark: Position): Standing {
+/**
+ * The heart of exactly-once: whatever is sent again, sent late or sent by two, only what the lane lacks is applied. A batch of
+ * another epoch may be of WAL that the source has left, under the same positions: it says nothing, the lane is read again.
+ */
+export function standing(batch: LaneBatch, watermark: Position, epoch: number | null = null): Standing {
+  if (epoch !== null && batch.epoch !== undefined && batch.epoch !== epoch) return 'gap';
   if (comparePositions(watermark, batch.last) >= 0) return 'skipped';
   return comparePositions(watermark, batch.previous) < 0 ? 'gap' : 'due';
 }

@@ -89,7 +89,7 @@ export class BatchTransaction {
 
   async #isApplied(batch: LaneBatch): Promise<boolean> {
     const { rows } = await this.#warehouse.batch<OpeningRow>(watermarkQuery(batch.lane));
-    return comparePositions(watermarkOf(rows[0]), batch.last) >= 0;
+    return standing(batch, watermarkOf(rows[0]), rows[0]?.epoch) === 'skipped';
   }
 
   async #run(session: SqlSession, request: ApplyRequest): Promise<Attempt> {
@@ -113,7 +113,7 @@ export class BatchTransaction {
     const state = opening.rows[0];
     if (state === undefined || state.granted < 0) throw applyFaults.laneBusy(batch.lane);
     const watermark = watermarkOf(state);
-    const stands = standing(batch, watermark);
+    const stands = standing(batch, watermark, state.epoch);
     if (stands !== 'due') return { kind: stands, watermark };
     if (comparePositions(watermark, work.from) !== 0) return { kind: 'overlap', watermark };
 

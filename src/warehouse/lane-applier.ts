@@ -113,7 +113,7 @@ export class LaneApplier {
   async look(batch: LaneBatch): Promise<ApplyOutcome | null> {
     const { rows } = await this.#options.warehouse.batch<OpeningRow>(watermarkQuery(batch.lane));
     const watermark = watermarkOf(rows[0]);
-    const kind = standing(batch, watermark);
+    const kind = standing(batch, watermark, rows[0]?.epoch);
     return kind === 'due' ? null : { kind, watermark };
   }
 

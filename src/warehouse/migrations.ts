@@ -191,6 +191,18 @@ export const migrations: readonly Migration[] = [
       'CREATE INDEX [IX_walbridge_verification_entity] ON [walbridge].[verification] ([entity], [finished_at])',
     ],
   },
+  {
+    version: 5,
+    description: 'Which WAL of the source the positions are of, and whose batches count',
+    statements: [
+      `ALTER TABLE [walbridge].[slot] ADD
+  [source_json] nvarchar(max) NULL`,
+      `ALTER TABLE [walbridge].[slot] ADD
+  [epoch] int NULL`,
+      `ALTER TABLE [walbridge].[watermark] ADD
+  [epoch] int NULL`,
+    ],
+  },
 ];
 
 /** What must stand before the first step can be recorded. CREATE SCHEMA has to be alone in its batch. */

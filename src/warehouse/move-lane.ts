@@ -56,7 +56,7 @@ export interface Rewind {
   readonly changes: number;
 }
 
-type LaneRow = Pick<OpeningRow, 'lsn' | 'ordinal' | 'replay_lsn' | 'replay_ordinal'>;
+type LaneRow = Pick<OpeningRow, 'lsn' | 'ordinal' | 'replay_lsn' | 'replay_ordinal' | 'epoch'>;
 
 interface FirstBatchRow {
   readonly previous_lsn: string;
@@ -171,7 +171,7 @@ export async function skipBatch(warehouse: Warehouse, request: SkipRequest): Pro
   await warehouse.transaction(async (session) => {
     const row = await lockLane(session, batch.lane);
     const watermark = watermarkOf(row);
-    if (row === undefined || standing(batch, watermark) !== 'due') {
+    if (row === undefined || standing(batch, watermark, row.epoch) !== 'due') {
       throw new WalbridgeError({
         code: 'WB7212',
         kind: 'permanent',
@@ -204,7 +204,7 @@ async function lockLane(session: SqlSession, lane: string): Promise<LaneRow | un
     'replay_ordinal AS replay_ordinal',
   ];
   const { rows } = await session.query<LaneRow>(
-    `SELECT ${columns.map((column) => column.replace(/^\w+/, 'CONVERT(varchar(20), $&)')).join(', ')} FROM ${controlTable('watermark')} WITH (UPDLOCK, HOLDLOCK) WHERE lane = @lane;`,
+    `SELECT ${columns.map((column) => column.replace(/^\w+/, 'CONVERT(varchar(20), $&)')).join(', ')}, epoch FROM ${controlTable('watermark')} WITH (UPDLOCK, HOLDLOCK) WHERE lane = @lane;`,
     { lane: text(lane) },
   );
   return rows[0];

@@ -1,11 +1,14 @@
 // Reading the lanes' durable positions.
 // Guarantees: positions and commit times exact, as apply wrote them.
 import type { Watermark } from '../change/batch.ts';
+import type { Position } from '../change/position.ts';
 import { controlTable } from './control-tables.ts';
+import { quoteText } from './identifier.ts';
 import type { SqlSession } from './session.ts';
 
-const statement = `SELECT lane, CONVERT(varchar(20), commit_lsn) AS lsn, CONVERT(varchar(20), ordinal) AS ordinal,
-  CONVERT(varchar(34), commit_time, 121) AS commit_time
+const columns = `lane, CONVERT(varchar(20), commit_lsn) AS lsn, CONVERT(varchar(20), ordinal) AS ordinal,
+  CONVERT(varchar(34), commit_time, 121) AS commit_time`;
+const statement = `SELECT ${columns}
 FROM ${controlTable('watermark')}
 ORDER BY lane`;
 
@@ -19,11 +22,43 @@ interface WatermarkRow {
 /** Every lane's watermark. Throws a WarehouseError, 208 among them where `walbridge init` has not run. */
 export async function readWatermarks(session: SqlSession): Promise<Watermark[]> {
   const { rows } = await session.batch<WatermarkRow>(statement);
+  return rows.map(watermarkOf);
+}
+
+export interface LockedWatermark extends Watermark {
+  /** Where the lane was before it was rewound; null where it is there again. */
+  readonly replay: Position | null;
+}
+
+/** Those of a slot's lanes. No batch is applied to them until the session's transaction ends. Throws a WarehouseError. */
+export async function lockWatermarks(session: SqlSession, slot: string): Promise<LockedWatermark[]> {
+  const table = controlTable('watermark');
+  const known = await session.batch<{ lane: string }>(
+    `SELECT lane FROM ${table} WHERE slot = ${quoteText(slot)}`,
+  );
+  if (known.rows.length === 0) return [];
+  // By their key: lanes of another bridge are not waited for, and not held up.
+  const { rows } = await session.batch<
+    WatermarkRow & { replay_lsn: string | null; replay_ordinal: string | null }
+  >(
+    `SELECT ${columns}, CONVERT(varchar(20), replay_lsn) AS replay_lsn, CONVERT(varchar(20), replay_ordinal) AS replay_ordinal
+FROM ${table} WITH (UPDLOCK, HOLDLOCK)
+WHERE lane IN (${known.rows.map(({ lane }) => quoteText(lane)).join(', ')})
+ORDER BY lane`,
+  );
   return rows.map((row) => ({
+    ...watermarkOf(row),
+    replay:
+      row.replay_lsn === null ? null : { lsn: BigInt(row.replay_lsn), ordinal: Number(row.replay_ordinal) },
+  }));
+}
+
+function watermarkOf(row: WatermarkRow): Watermark {
+  return {
     lane: row.lane,
     position: { lsn: BigInt(row.lsn), ordinal: Number(row.ordinal) },
     commitTimeMicros: row.commit_time === null ? null : microsOf(row.commit_time),
-  }));
+  };
 }
 
 /**

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest';
 import { createWarehouse } from '../../sandbox/address.ts';
 import { type Position, wholeAt } from '../../src/change/position.ts';
 import { AcknowledgementGate } from '../../src/daemon/acknowledgement-gate.ts';
+import { acceptGap } from '../../src/warehouse/accept-gap.ts';
 import {
-  acceptGap,
   countRewind,
   moveAcknowledgement,
   readAcknowledgementRecord,
@@ -16,6 +16,7 @@ import { openWarehouse } from '../../src/warehouse/connection.ts';
 import { initWarehouse } from '../../src/warehouse/init.ts';
 import { registerLanes } from '../../src/warehouse/register-lanes.ts';
 import type { Warehouse } from '../../src/warehouse/session.ts';
+import type { SourceState } from '../../src/warehouse/source-branch.ts';
 
 let warehouse: Warehouse;
 let slot: string;
@@ -43,14 +44,23 @@ const lanes = [
   { lane: 'a', position: wholeAt(100n) },
   { lane: 'b', position: { lsn: 200n, ordinal: 5 } },
 ];
+const sourceAt = (confirmed: bigint, over: Partial<SourceState> = {}): SourceState => ({
+  systemIdentifier: '7',
+  timelines: [{ id: 1, end: null }],
+  publications: ['p'],
+  isStandby: false,
+  flushed: 1000n,
+  confirmed,
+  ...over,
+});
 const limit = async () => (await readAcknowledgementRecord(warehouse, slot))?.limit;
 
 it('begins where the slot is, and stays where it was at the next start', async () => {
-  expect(await registerSlot(warehouse, slot, '7', 50n)).toEqual({ limit: 50n, rewinds: 0, gap: null });
+  expect(await registerSlot(warehouse, slot, '7', 50n)).toMatchObject({ limit: 50n, rewinds: 0, gap: null });
   expect(await registerSlot(warehouse, slot, '7', 70n)).toMatchObject({ limit: 50n });
   // Positions of another cluster mean nothing.
   await recordGap(warehouse, slot, { code: 'WB7003', reason: 'r', entities: ['x'] });
-  expect(await registerSlot(warehouse, slot, '8', 30n)).toEqual({ limit: 30n, rewinds: 0, gap: null });
+  expect(await registerSlot(warehouse, slot, '8', 30n)).toMatchObject({ limit: 30n, rewinds: 0, gap: null });
 });
 
 it('moves from what was seen, and from nothing else', async () => {
@@ -86,7 +96,7 @@ it('tells the source of nothing that is not on record, and of all that is', asyn
   gate.acknowledge(10n);
   await gate.pass(10n, lanes);
   expect(told).toEqual([]);
-  await gate.open('7', 50n);
+  await gate.open(sourceAt(50n));
   gate.acknowledge(49n);
   gate.acknowledge(50n);
   expect(told).toEqual([49n]);
@@ -105,7 +115,7 @@ it('tells the source of nothing that is not on record, and of all that is', asyn
   await gate.pass(79n, lanes);
   expect(told).toEqual([49n, 59n]);
   await expect(gate.look()).rejects.toMatchObject({ code: 'WB6302', kind: 'permanent' });
-  await expect(gate.open('7', 50n)).rejects.toMatchObject({ code: 'WB6302' });
+  await expect(gate.open(sourceAt(50n))).rejects.toMatchObject({ code: 'WB6302' });
   await warehouse.batch(`DELETE FROM walbridge.slot WHERE slot = '${slot}'`);
   await expect(gate.look()).rejects.toMatchObject({ code: 'WB6302' });
 });
@@ -113,7 +123,9 @@ it('tells the source of nothing that is not on record, and of all that is', asyn
 it('a gap is accepted for all that it is about, or not at all', async () => {
   await registerSlot(warehouse, slot, '7', 50n);
   const accept = (confirmed: bigint, entities: string[] | null) =>
-    warehouse.transaction((session) => acceptGap(session, slot, confirmed, entities, 'me', 'id'));
+    warehouse.transaction((session) =>
+      acceptGap(session, { slot, source: sourceAt(confirmed), entities, actor: 'me', backfill: 'id' }),
+    );
   const audited = async () =>
     (await warehouse.batch(`SELECT subject FROM walbridge.audit WHERE subject = '${slot}'`)).rows.length;
   await accept(50n, null);

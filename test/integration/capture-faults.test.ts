@@ -225,7 +225,39 @@ test('a second capture waits as a stand-by, and takes over when the first ends',
   // The first one's goodbye carried its last durable position.
   expect(ids(waiting)).toEqual([2]);
   expect(faults).toEqual([]);
-  expect(second.tail.sourceIdentity).toMatchObject({ database: 'postgres', timeline: 1 });
+  expect(second.tail.source).toMatchObject({ database: 'postgres', timelines: [{ id: 1, end: null }] });
+});
+
+test('who comes late for a free slot has begun nothing: what a start does would hit the one who has it', async () => {
+  const active = new Recorder();
+  const late = new Recorder();
+  let isTaken = false;
+  const proxy = createServer((near) => {
+    const far = dial(port, '127.0.0.1');
+    far.on('error', () => near.destroy()).on('data', (data) => near.write(data));
+    near
+      .on('error', () => far.destroy())
+      .on('close', () => far.destroy())
+      .on('data', async (data) => {
+        if (!isTaken && data.includes('START_REPLICATION')) {
+          isTaken = true;
+          const { tail } = startTail(active);
+          await until('the first', () => tail.state === 'streaming');
+        }
+        far.write(data);
+      });
+  });
+  const proxyPort = await freePort();
+  await new Promise<void>((resolve) => void proxy.listen(proxyPort, '127.0.0.1', resolve));
+  const { tail } = startTail(late, { port: proxyPort });
+  await until('the stand-by', () => tail.state === 'standby');
+  expect(late.restarts).toBe(0);
+  expect(active.restarts).toBe(1);
+  for (const { stop, run } of tails.splice(0)) {
+    stop.abort();
+    await run;
+  }
+  proxy.close();
 });
 
 test('a missing slot, one that is dropped meanwhile, and a foreign one halt the tail', async () => {

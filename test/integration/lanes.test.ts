@@ -117,6 +117,33 @@ describe.each([
   const until = (condition: () => boolean) =>
     vi.waitFor(() => expect(condition()).toBe(true), { timeout: 30_000 });
 
+  it('hears nothing of what an earlier epoch sent', async () => {
+    let begun = false;
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const lane = await start({
+      apply: async (batch, log) => {
+        if (batch.epoch === 2) return log.apply(batch);
+        begun = true;
+        await released;
+        return { kind: 'applied', watermark: wholeAt(99n) };
+      },
+    });
+    await lane.feed.restart(ORIGIN, 1);
+    lane.worker();
+    lane.transaction('a');
+    await until(() => begun);
+    await lane.feed.restart(ORIGIN, 2);
+    lane.transaction('b');
+    release();
+    await until(() => lane.log.payloads.length > 0 && lane.feed.queuedBatches === 0);
+    expect(lane.log.payloads).toEqual(['b']);
+    expect(lane.feed.watermark).toEqual(wholeAt(2n));
+    expect(lane.lost).not.toHaveBeenCalled();
+  });
+
   it('applies everything in order with two workers and failing applies, and confirms it', async () => {
     let tries = 0;
     const lane = await start({

@@ -31,6 +31,8 @@ const silent = pino({ level: 'silent' });
 export interface BridgeOptions {
   readonly ddl: string;
   readonly tables?: readonly TableName[];
+  /** URL of a database of the test's own, in place of a new one. */
+  readonly source?: string;
   /** A PostgreSQL server of the test's own as the source's, in place of the shared one. */
   readonly sourceServer?: PostgresAddress;
   /** Tables as `walbridge generate --table` takes them, instead. */
@@ -45,7 +47,7 @@ export interface BridgeOptions {
 }
 
 export class Bridge {
-  readonly source: pg.Client;
+  source: pg.Client;
   readonly warehouse: Warehouse;
   readonly settings: Settings;
   readonly #folder: string;
@@ -71,14 +73,11 @@ export class Bridge {
     const name = `types_${randomBytes(5).toString('hex')}`;
     const sandbox = inject('sandbox');
     const [url, queueUrl, connectionString] = await Promise.all([
-      createQueue({ ...sandbox, postgres: options.sourceServer ?? sandbox.postgres }, name),
+      options.source ?? createQueue({ ...sandbox, postgres: options.sourceServer ?? sandbox.postgres }, name),
       createQueue(sandbox, `${name}_queue`),
       createWarehouse(sandbox, name),
     ]);
-    const source = new pg.Client({ connectionString: url });
-    await source.connect();
-    // As the tail's session has it: the texts to compare with.
-    await source.query(`SET TimeZone = 'UTC'; SET lc_monetary = 'C'; SET extra_float_digits = 3`);
+    const source = await connect(url);
     await source.query(options.ddl);
     const folder = await mkdtemp(join(tmpdir(), 'walbridge-types-'));
     const settings = settingsSchema.parse({
@@ -113,6 +112,12 @@ export class Bridge {
     const { findings, applied } = await initialise(settings, false, 'test', silent);
     if (!applied) throw new Error(findings.map(({ text }) => text).join('\n'));
     return new Bridge(source, await openWarehouse({ connectionString }), settings, folder);
+  }
+
+  /** After the server of the source has ended, or is another one. */
+  async reconnect(): Promise<void> {
+    await this.source.end().catch(() => undefined);
+    this.source = await connect(this.settings.source.url);
   }
 
   /** With the mappings as they are in the folder now. */
@@ -167,6 +172,15 @@ export class Bridge {
     await this.source.end();
     await rm(this.#folder, { recursive: true, force: true });
   }
+}
+
+async function connect(url: string): Promise<pg.Client> {
+  const source = new pg.Client({ connectionString: url });
+  source.on('error', () => undefined);
+  await source.connect();
+  // As the tail's session has it: the texts to compare with.
+  await source.query(`SET TimeZone = 'UTC'; SET lc_monetary = 'C'; SET extra_float_digits = 3`);
+  return source;
 }
 
 async function write(path: string, text: string): Promise<void> {

@@ -37,6 +37,7 @@ const sound: SourceFacts = {
     active: false,
     activePid: null,
     twoPhase: false,
+    synced: false,
     walStatus: 'reserved',
     invalidationReason: null,
     confirmedFlushLsn: '0/1',

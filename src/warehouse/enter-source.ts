@@ -1,0 +1,95 @@
+// What happens in the warehouse when a stream of the slot begins: is the source's WAL still the one that the lanes' positions are of?
+// Guarantees: one transaction, in which no batch of these lanes is applied; from its end on batches of earlier streams are refused,
+// so that nothing read from WAL which the source has left can come in afterwards; what was judged harmless is on record.
+import type { Watermark } from '../change/batch.ts';
+import type { Lsn } from '../change/position.ts';
+import { toTimelinesData } from '../change/timelines.ts';
+import { WalbridgeError } from '../fault/fault.ts';
+import {
+  ACKNOWLEDGED,
+  type AcknowledgementRecord,
+  limited,
+  named,
+  recordGap,
+  registerSlot,
+} from './acknowledgement-record.ts';
+import { controlTable } from './control-tables.ts';
+import { quoteText } from './identifier.ts';
+import type { SqlSession, Warehouse } from './session.ts';
+import {
+  branchOf,
+  earlyStandby,
+  isSame,
+  type KnownSource,
+  type OwedCommit,
+  type SourceState,
+  sourceWentBack,
+} from './source-branch.ts';
+import { type LockedWatermark, lockWatermarks } from './watermark.ts';
+
+export interface Entry {
+  readonly record: AcknowledgementRecord;
+  readonly watermarks: readonly Watermark[];
+  /** Of this stream. */
+  readonly epoch: number;
+  /** What was read from here on is not the source's any more; no lane has any of it. Null: nothing. */
+  readonly fork: Lsn | null;
+  readonly owed: readonly OwedCommit[];
+}
+
+/** Returns WB6304 where the source has yet to come to what a lane has. Throws WB6303 where it never will, or a WarehouseError. */
+export async function enterSource(
+  warehouse: Warehouse,
+  slot: string,
+  source: SourceState,
+): Promise<Entry | WalbridgeError> {
+  const outcome = await warehouse.transaction(async (session): Promise<Entry | WalbridgeError> => {
+    const lanes = await lockWatermarks(session, slot);
+    const record = await registerSlot(session, slot, source.systemIdentifier, source.confirmed);
+    const known = record.source;
+    const { fork, limit, beyond, isEarly, owed } = branchOf(known, source, lanes, record.limit);
+    if (beyond !== null) {
+      const fault = sourceWentBack(known, source, fork, beyond);
+      // Timelines tell it again at the next start, the end of the WAL does not: it grows.
+      if (fork === null)
+        await recordGap(session, slot, { code: fault.code, reason: fault.what, entities: null });
+      return fault;
+    }
+    if (isEarly) return earlyStandby(source);
+    // What the lanes have last, and the source does not know, may be of tables that only the earlier publications had.
+    const isSettled =
+      known === null ||
+      isSame(known.publications, source.publications) ||
+      lanes.every(({ position }) => position.lsn < source.confirmed);
+    const entered = { ...record, limit, epoch: record.epoch + 1 };
+    const shown = isSettled ? source : { ...source, publications: known.publications };
+    await writeSource(session, slot, shown, entered, lanes);
+    return { record: entered, watermarks: lanes, epoch: entered.epoch, fork, owed };
+  });
+  if (outcome instanceof WalbridgeError && outcome.kind === 'permanent') throw outcome;
+  return outcome;
+}
+
+/** Puts source and epoch on record, and lets the slot's lanes take batches of that epoch only. Moves the limit as given. */
+export async function writeSource(
+  session: SqlSession,
+  slot: string,
+  { timelines, publications, isStandby }: KnownSource,
+  { limit, epoch }: Pick<AcknowledgementRecord, 'limit' | 'epoch'>,
+  lanes: readonly LockedWatermark[],
+): Promise<void> {
+  const json = JSON.stringify({ timelines: toTimelinesData(timelines), publications, isStandby });
+  await session.query(
+    `UPDATE ${controlTable('slot')} SET source_json = @source, epoch = @epoch WHERE slot = @slot;
+UPDATE ${controlTable('slot')} SET ${ACKNOWLEDGED} WHERE slot = @slot AND acknowledged_lsn <> @limit;`,
+    {
+      ...named(slot),
+      ...limited(limit),
+      source: { type: 'nvarchar', value: json },
+      epoch: { type: 'int', value: epoch },
+    },
+  );
+  if (lanes.length === 0) return;
+  const names = lanes.map(({ lane }) => quoteText(lane)).join(', ');
+  await session.batch(`UPDATE ${controlTable('watermark')} SET epoch = ${epoch} WHERE lane IN (${names});`);
+}
