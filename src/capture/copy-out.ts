@@ -4,6 +4,8 @@
 // https://www.postgresql.org/docs/current/sql-copy.html (Text Format)
 import type { Client, Submittable } from 'pg';
 import type { SourceRow, SourceValue } from '../change/source-change.ts';
+import { keyWithoutEncoding } from './source-fault.ts';
+import { decodeText } from './source-text.ts';
 
 export interface CopiedRows {
   /** COPY's text: whole rows. */
@@ -15,8 +17,9 @@ export interface CopiedRows {
 
 const NEWLINE = 0x0a;
 
-/** @throws the driver's errors. */
+/** @throws the driver's errors, WB2031 for a key that is no text. */
 export function copyOut(client: Client, statement: string, maxBytes: number): Promise<CopiedRows> {
+  if (!statement.isWellFormed()) return Promise.reject(keyWithoutEncoding());
   return new Promise((resolve, reject) => {
     client.query(new CopyOut(statement, maxBytes, resolve, reject));
   });
@@ -82,7 +85,7 @@ class CopyOut implements Submittable {
 export function* copiedRows(bytes: Buffer, columns: readonly string[]): Generator<SourceRow> {
   for (let start = 0; start < bytes.length; ) {
     const end = bytes.indexOf(NEWLINE, start);
-    const line = bytes.toString('utf8', start, end < 0 ? bytes.length : end);
+    const line = decodeText(bytes, start, end < 0 ? bytes.length : end);
     const row: Record<string, SourceValue> = {};
     const values = line.split('\t');
     for (const [index, name] of columns.entries()) row[name] = unescaped(values[index] ?? '');

@@ -39,6 +39,14 @@ function* inspectServer(facts: SourceFacts): Generator<Finding> {
       next: 'ALTER SYSTEM SET wal_level = logical; and restart the server.',
     };
   }
+  if (facts.encoding === 'SQL_ASCII') {
+    yield {
+      severity: 'warning',
+      code: 'WB2106',
+      what: "The database's encoding is SQL_ASCII: the server does not know what its text means.",
+      next: 'Nothing, if all of it is UTF-8; rows with any other bytes go to quarantine.',
+    };
+  }
   if (facts.slot === null && facts.usedReplicationSlots >= facts.maxReplicationSlots) {
     yield {
       severity: 'error',

@@ -8,6 +8,7 @@
 import { isAscii } from 'node:buffer';
 import { type Pgoutput, PgoutputPlugin } from 'pg-logical-replication';
 import type { SourceRow, SourceValue } from '../change/source-change.ts';
+import { decodeText } from './source-text.ts';
 
 /** The library's BinaryReader: its bytes and its place in them. */
 interface MessageReader {
@@ -54,7 +55,7 @@ function readTuple(
       const from = at + 4;
       at = from + bytes.readInt32BE(at);
       if (at > end) throw new RangeError('a value ends beyond its message');
-      row[name] = whole === null ? bytes.toString('utf8', from, at) : whole.slice(from - start, at - start);
+      row[name] = whole === null ? decodeText(bytes, from, at) : whole.slice(from - start, at - start);
     } else if (kind === NULL) {
       row[name] = null;
     } else if (kind === UNCHANGED_TOAST) {

@@ -64,6 +64,8 @@ export interface SourceFacts {
   readonly serverVersion: number;
   readonly database: string;
   readonly walLevel: string;
+  /** Of the database. */
+  readonly encoding: string;
   readonly maxReplicationSlots: number;
   readonly usedReplicationSlots: number;
   readonly maxWalSenders: number;
@@ -84,6 +86,7 @@ const SERVER = (slot: string) => `
     'serverVersion', current_setting('server_version_num')::int,
     'database', current_database(),
     'walLevel', current_setting('wal_level'),
+    'encoding', current_setting('server_encoding'),
     'maxReplicationSlots', current_setting('max_replication_slots')::int,
     'usedReplicationSlots', (SELECT count(*) FROM pg_catalog.pg_replication_slots),
     'maxWalSenders', current_setting('max_wal_senders')::int,

@@ -3,8 +3,9 @@
 // abort ends the connection, and with it whatever it is waiting for.
 import { Client, type ClientConfig } from 'pg';
 import type { ChunkTable, Statement } from './chunk-statement.ts';
-import { textSettings } from './replication-connection.ts';
-import { fault, sourceFault } from './source-fault.ts';
+import { settingColumns, textSettings } from './replication-connection.ts';
+import { fault, keyWithoutEncoding, sourceFault } from './source-fault.ts';
+import { markReplaced } from './source-text.ts';
 
 export interface TableShape {
   /** The key's columns, then those of the wanted that exist. */
@@ -22,8 +23,12 @@ export interface ShapeColumn {
 
 const CONNECT_TIMEOUT_MS = 15_000;
 
+const asItIs = (value: string | Buffer) => value;
+
 export class TableSession {
   readonly client: Client;
+  /** The server converts its text to UTF-8. */
+  #isConverted = true;
 
   private constructor(client: Client) {
     this.client = client;
@@ -50,11 +55,10 @@ export class TableSession {
         // Behind a DDL statement that waits for its own lock, everyone else would wait behind this reader too.
         lock_timeout: '10s',
       };
-      await client.query(
-        `SELECT ${Object.entries(settings)
-          .map(([name, value]) => `pg_catalog.set_config('${name}', '${value}', false)`)
-          .join(', ')}`,
+      const { rows } = await client.query<{ encoding: string }>(
+        `SELECT pg_catalog.current_setting('server_encoding') AS encoding, ${settingColumns(settings)}`,
       );
+      session.#isConverted = rows[0]?.encoding !== 'SQL_ASCII';
       return session;
     } catch (error) {
       await session.close(signal);
@@ -139,12 +143,17 @@ export class TableSession {
     }
   }
 
-  /** Values as PostgreSQL's own text. */
-  query({ text, values }: Statement) {
+  /**
+   * Values as PostgreSQL's own text; bytes that are no UTF-8 spoil a value so that its row is refused. Throws WB2031 for a
+   * parameter that was such a value: a key of it would be looked for in the wrong place.
+   */
+  async query({ text, values }: Statement) {
+    if (![text, ...values.flat()].every((one) => one.isWellFormed())) throw keyWithoutEncoding();
+    const parse = this.#isConverted ? asItIs : (value: string | Buffer) => markReplaced(String(value));
     return this.client.query<Record<string, string | null>>({
       text,
       values: [...values],
-      types: { getTypeParser: () => (value: string | Buffer) => value },
+      types: { getTypeParser: () => parse },
     });
   }
 }

@@ -83,6 +83,13 @@ function settler(plan: FieldPlan): Settle {
         return replace(record, misfits.unexpectedNull, `field "${name}": null, which it does not take`);
     } else if (typeof value === 'object' && (value instanceof Misfit || value instanceof Unmappable)) {
       return replace(record, value.code, `field "${name}": ${value.reason}`);
+    } else if (typeof value === 'string' && !value.isWellFormed()) {
+      // JSON may spell it, and the bytes of a database without an encoding come so: no UTF-8 holds it.
+      return replace(
+        record,
+        misfits.malformed,
+        `field "${name}": text with half a surrogate pair, or of bytes that are no UTF-8`,
+      );
     } else if (fits !== null && !fits(value)) {
       return replace(record, rejections.targetRange, target);
     }

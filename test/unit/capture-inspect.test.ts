@@ -10,6 +10,7 @@ const sound: SourceFacts = {
   serverVersion: 140_000,
   database: 'crm',
   walLevel: 'logical',
+  encoding: 'UTF8',
   maxReplicationSlots: 10,
   usedReplicationSlots: 1,
   maxWalSenders: 10,
@@ -49,6 +50,7 @@ test.each<[string, Partial<SourceFacts>, [string, string][]]>([
   ['version 13', { serverVersion: 130_014 }, [['WB2101', 'error']]],
   ['version 18', { serverVersion: 180_004 }, []],
   ['version 19', { serverVersion: 190_000 }, [['WB2101', 'warning']]],
+  ['no encoding', { encoding: 'SQL_ASCII' }, [['WB2106', 'warning']]],
   ['wal_level replica', { walLevel: 'replica' }, [['WB2102', 'error']]],
   [
     'no free slot, and none of its own',
