@@ -156,6 +156,8 @@ function redisConnection(url: string, patience: Patience = 'daemon'): RedisOptio
     url,
     // BullMQ's blocking reads must outlive any reconnect.
     maxRetriesPerRequest: null,
+    // After a failover the former primary may live on as a replica, and keeps the connections that it has.
+    reconnectOnError: ({ message }: Error) => message.includes('READONLY'),
     retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 6), 2000),
   };
 }
