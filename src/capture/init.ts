@@ -1,6 +1,7 @@
 // What `walbridge init` does at the source: the publication, named tables only, and the slot. The tables are left alone.
 // Guarantees: the plan is the whole of it, in order, printable; run twice it does nothing the second time; the slot comes last,
 // so that no change falls between the publication and the slot.
+// https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
 import { type ClientBase, escapeIdentifier, escapeLiteral } from 'pg';
 import { isSameTable, OPERATIONS, partitionsPublishedBy, publishedBy } from './inspect-publications.ts';
 import { quoted } from './inspect-table.ts';
@@ -33,9 +34,11 @@ export function planInit(facts: SourceFacts, wanted: WantedSource): string[] {
     ];
   });
   if (facts.slot !== null) return statements;
+  // Where stand-bys synchronise slots, it goes over to the one that is promoted; elsewhere that means nothing.
+  const failover = facts.serverVersion >= 170_000 ? ', failover => true' : '';
   return [
     ...statements,
-    `SELECT pg_catalog.pg_create_logical_replication_slot(${escapeLiteral(wanted.slot)}, 'pgoutput')`,
+    `SELECT pg_catalog.pg_create_logical_replication_slot(${escapeLiteral(wanted.slot)}, 'pgoutput'${failover})`,
   ];
 }
 

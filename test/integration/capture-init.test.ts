@@ -57,7 +57,7 @@ test('the plan creates what is missing, is printable, and empty once it was run'
   expect(plan).toEqual([
     `CREATE PUBLICATION "walbridge" FOR TABLE "public"."a", "public"."parts" WITH (${options})`,
     `CREATE PUBLICATION "Second ""one""" WITH (${options})`,
-    `SELECT pg_catalog.pg_create_logical_replication_slot('init_${number}', 'pgoutput')`,
+    `SELECT pg_catalog.pg_create_logical_replication_slot('init_${number}', 'pgoutput', failover => true)`,
   ]);
   const done: string[] = [];
   await runInit(client, plan, (statement) => done.push(statement));
