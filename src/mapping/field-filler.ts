@@ -210,7 +210,8 @@ function withoutColumn(plan: FieldPlan, column: string): BoundField {
     `field "${name}": the source table has no column "${column}" any more`,
   );
   const value = fallback !== undefined ? fallback : plan.nullable && plan.column.nullable ? null : undefined;
-  if (value === undefined) return failing(plan, notice);
+  // Not left alone as an unchanged value is: the warehouse's would go stale unseen.
+  if (value === undefined) return { fill: () => notice, notice };
   const settle = settler(plan);
   return { fill: (_row, record) => settle(value, record), notice };
 }

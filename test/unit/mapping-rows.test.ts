@@ -185,9 +185,25 @@ describe('a relation that changed', () => {
     });
   });
 
-  it('rejects rows for a vanished column without either', () => {
+  it('rejects rows for a vanished column without either, which no row has any more', () => {
+    const strict = schemaOf({ id: 'long', seats: 'int' });
+    const { mappings } = parseMappings(
+      [{ path: 'things.yaml', text: mappingText(['id: id', 'seats: seats']) }],
+      [strict],
+    );
+    const relation = relationOf(without('seats'));
+    const mapper = mappings[0]!.bind(relation, without('seats'));
+    const { seats: _gone, ...left } = row;
+    const rejected = { op: 'reject', code: 'WB4103', key: { id: 1 } };
+    expect(mapper.map(insert(relation, left), transaction)).toMatchObject(rejected);
+    expect(mapper.map(update(relation, left), transaction)).toMatchObject(rejected);
+    expect(mapper.map(remove(relation, left), transaction)).toMatchObject({ op: 'delete' });
+  });
+
+  it('rejects rows without the column of their key', () => {
     const { relation, mapper } = bound(fields, [], without('id'));
-    expect(mapper.map(insert(relation, row), transaction)).toMatchObject({ op: 'reject', code: 'WB4103' });
+    const { id: _gone, ...left } = row;
+    expect(mapper.map(insert(relation, left), transaction)).toMatchObject({ op: 'reject', code: 'WB4103' });
   });
 
   it('ignores new columns and names them', () => {
