@@ -31,6 +31,8 @@ export interface PipelineOptions {
   readonly backfills: BackfillIntake;
   /** The source's table differs from what the mapping reads. */
   readonly onNotice: (entity: string, notice: string) => void;
+  /** The source's table has columns that the mapping does not read; each is named once. */
+  readonly onUnread: (entity: string, columns: readonly string[]) => void;
   /** A table's shape or replica identity has changed since it was last seen. */
   readonly onReshaped: () => void;
 }
@@ -61,6 +63,7 @@ export class CapturePipeline implements ChangeConsumer {
   readonly #laneOf: ReadonlyMap<string, LaneState>;
   readonly #writers: ReadonlyMap<CompiledMapping, RecordWriter>;
   readonly #routes = new Map<Relation, readonly Route[]>();
+  readonly #unread = new Map<string, Set<string>>();
   #transaction: SourceTransaction | null = null;
   /** Every transaction that commits at or before it was handed to its lanes since the stream began. */
   #consumed: Lsn = 0n;
@@ -143,9 +146,18 @@ export class CapturePipeline implements ChangeConsumer {
       if (schema !== relation.schema || table !== relation.table || !lane || !writer) continue;
       const mapper = mapping.bind(relation, described);
       for (const notice of mapper.notices) onNotice(mapping.entity, notice.reason);
+      this.#nameUnread(mapping.entity, mapper.unread);
       routes.push({ lane, mapper, writer });
     }
     this.#routes.set(relation, routes);
+  }
+
+  #nameUnread(entity: string, columns: readonly string[]): void {
+    const named = this.#unread.get(entity) ?? new Set();
+    this.#unread.set(entity, named);
+    const fresh = columns.filter((column) => !named.has(column));
+    for (const column of fresh) named.add(column);
+    if (fresh.length > 0) this.#options.onUnread(entity, fresh);
   }
 
   begin(transaction: SourceTransaction): Promise<void> | undefined {

@@ -211,6 +211,8 @@ export async function runCapture(
       acknowledge: (lsn) => gate.acknowledge(lsn),
       backfills,
       onNotice: (entity, notice) => log.warn({ entity }, notice),
+      onUnread: (entity, columns) =>
+        log.info({ entity, columns }, 'the source has columns that the mapping does not read'),
       onReshaped: () => audit.hurry(),
     });
     const watch = new SourceWatch(sourceOf(settings), wantedSource(settings, loaded.mappings));

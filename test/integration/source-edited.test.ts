@@ -1,5 +1,7 @@
 // A source that is edited while the stream runs, so that changes would silently stay away: the classic is somebody who takes deletes
 // out of the publication. Capture ends within seconds, acknowledges nothing from behind the edit, and says what brings it back.
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { caughtUp, done, request } from './backfill-rig.ts';
 import { until } from './capture-recorder.ts';
@@ -7,9 +9,19 @@ import { Bridge } from './types-bridge.ts';
 
 let bridge: Bridge;
 let publication: string;
+const lines: Record<string, unknown>[] = [];
+const log = pino(
+  new Writable({
+    write: (line, _encoding, written) => {
+      lines.push(JSON.parse(String(line)));
+      written();
+    },
+  }),
+);
 
 beforeAll(async () => {
   bridge = await Bridge.open({
+    log,
     ddl: `CREATE TABLE things (id int PRIMARY KEY, v text, w text); CREATE TABLE others (id int PRIMARY KEY);
       CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);
       CREATE TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (100);`,
@@ -151,4 +163,11 @@ test('edits that lose nothing are taken as they are', async () => {
   await caughtUp(bridge);
   expect(bridge.fault).toBeNull();
   expect(await things()).not.toContain(20);
+  // The new column is named once, however often the table is described.
+  await bridge.source.query('ALTER TABLE things ALTER COLUMN w SET DATA TYPE varchar(200)');
+  await bridge.source.query(`INSERT INTO things VALUES (21, 'c', 'c', 'c')`);
+  await caughtUp(bridge);
+  expect(lines.filter(({ columns }) => columns !== undefined)).toMatchObject([
+    { entity: 'things', columns: ['more'] },
+  ]);
 });

@@ -19,7 +19,7 @@ import { openQueueBackend, sourceOf } from '../../src/daemon/connections.ts';
 import { generateFiles, writeFiles } from '../../src/daemon/generate.ts';
 import { initialise } from '../../src/daemon/init.ts';
 import { loadMappings } from '../../src/daemon/load-mappings.ts';
-import { FaultLog } from '../../src/daemon/log.ts';
+import { FaultLog, type Logger } from '../../src/daemon/log.ts';
 import { type LaneQueueStatus, readLaneQueue } from '../../src/lanes/lane-queue.ts';
 import { generateMapping } from '../../src/mapping/generate.ts';
 import { openWarehouse } from '../../src/warehouse/connection.ts';
@@ -42,6 +42,8 @@ export interface BridgeOptions {
   readonly editSchema?: (table: string, schema: string) => string;
   readonly lane?: Readonly<Record<string, number>>;
   readonly verify?: Readonly<Record<string, unknown>>;
+  /** Takes what both roles log; `warned` stays empty then. */
+  readonly log?: Logger;
   /** T-SQL that the warehouse has seen before `init`, a batch each. */
   readonly legacy?: readonly string[];
 }
@@ -56,16 +58,25 @@ export class Bridge {
   fault: unknown = null;
   /** Codes of what the daemon has warned of. */
   readonly warned: string[] = [];
-  readonly #log =
-    process.env.WALBRIDGE_TEST_LOG === undefined
-      ? pino({ level: 'warn' }, { write: (line) => this.warned.push(JSON.parse(line).code) })
-      : pino({ level: process.env.WALBRIDGE_TEST_LOG });
+  readonly #log: Logger;
 
-  private constructor(source: pg.Client, warehouse: Warehouse, settings: Settings, folder: string) {
+  private constructor(
+    source: pg.Client,
+    warehouse: Warehouse,
+    settings: Settings,
+    folder: string,
+    log?: Logger,
+  ) {
     this.source = source;
     this.warehouse = warehouse;
     this.settings = settings;
     this.#folder = folder;
+    const level = process.env.WALBRIDGE_TEST_LOG;
+    this.#log =
+      log ??
+      (level === undefined
+        ? pino({ level: 'warn' }, { write: (line) => this.warned.push(JSON.parse(line).code) })
+        : pino({ level }));
   }
 
   /** Runs `ddl`, generates the mappings, and `init`. */
@@ -111,7 +122,7 @@ export class Bridge {
     }
     const { findings, applied } = await initialise(settings, false, 'test', silent);
     if (!applied) throw new Error(findings.map(({ text }) => text).join('\n'));
-    return new Bridge(source, await openWarehouse({ connectionString }), settings, folder);
+    return new Bridge(source, await openWarehouse({ connectionString }), settings, folder, options.log);
   }
 
   /** After the server of the source has ended, or is another one. */
