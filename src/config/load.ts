@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path';
 import { WalbridgeError } from '../fault/fault.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import { type Place, YamlText } from '../text/yaml-text.ts';
+import { issueText } from './issue-text.ts';
 import { type Settings, settingKeys, settingsSchema } from './settings.ts';
 
 export interface ConfigFinding {
@@ -46,7 +47,8 @@ export function loadSettings(file: string, environment: Environment): Settings {
     );
   }
   const { settings, findings } = parseSettings(file, text, environment, (path) => readFileSync(path, 'utf8'));
-  if (settings === null) throw unusable(findings.map(formatConfigFinding).join('\n'));
+  if (settings === null)
+    throw unusable(`The configuration cannot be used:\n${findings.map(formatConfigFinding).join('\n')}`);
   return settings;
 }
 
@@ -99,13 +101,10 @@ export function parseSettings(
       }
       continue;
     }
-    const missing = !yaml.has(path);
     findings.push({
       code: 'WB1002',
       where: origins.get(path.join('.')) ?? at(yaml.valueAt(path)),
-      found: missing ? `no ${path.join('.')}` : `${path.join('.')} of another kind`,
-      expected: issue.message.replace(/^Invalid (input|option): /, '').replace(/^expected /, ''),
-      nearest: null,
+      ...issueText(issue, valueIn(document, path), keysBelow(path)),
     });
   }
   if (!parsed.success || findings.length > 0) return { settings: null, findings };
@@ -180,6 +179,10 @@ function setIn(document: Record<string, unknown>, path: readonly string[], value
   const child = typeof inner === 'object' && inner !== null ? (inner as Record<string, unknown>) : {};
   document[head] = child;
   setIn(child, rest, value);
+}
+
+function valueIn(document: unknown, path: readonly string[]): unknown {
+  return path.reduce((value, key) => (value as Record<string, unknown> | undefined)?.[key], document);
 }
 
 function keysBelow(path: readonly string[]): string[] {

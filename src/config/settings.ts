@@ -7,9 +7,22 @@ import { parseListenAddress } from './listen-address.ts';
 const positive = z.number().int().positive();
 const MEBIBYTE = 1024 * 1024;
 
+function url(scheme: RegExp, what: string) {
+  return (
+    z
+      .string()
+      .regex(scheme, { error: `expected ${what}`, abort: true })
+      // Most often it is a password with a character that a URL reserves.
+      .refine(
+        (text) => URL.canParse(text),
+        'expected a URL; a password with any of :/?#[]@% stands better in the key password',
+      )
+  );
+}
+
 const source = z.strictObject({
   /** postgresql:// URL of the CRM's database, for a role with REPLICATION and SELECT on the mapped tables. */
-  url: z.string().regex(/^postgres(ql)?:\/\//, 'expected a postgresql:// URL'),
+  url: url(/^postgres(ql)?:\/\//, 'a postgresql:// URL'),
   /** Overrides the URL's password. */
   password: z.string().optional(),
   slot: z
@@ -30,21 +43,25 @@ const warehouse = z.strictObject({
   batchLogDays: positive.default(30),
 });
 
-const queue = z.strictObject({
-  /** Who keeps the queue: redis, or postgres (BullMQ's own backend). */
-  backend: z.enum(['redis', 'postgres']).default('redis'),
-  /** redis://, rediss:// or postgresql:// URL. */
-  url: z
-    .string()
-    .regex(/^(rediss?|postgres(ql)?):\/\//, 'expected a redis://, rediss:// or postgresql:// URL'),
-  /** Overrides the URL's password. */
-  password: z.string().optional(),
-  /** Key prefix on Redis, schema on PostgreSQL: bridges that share a server differ in it. */
-  prefix: z
-    .string()
-    .regex(/^[a-z][a-z0-9_]{0,62}$/, 'expected a-z, 0-9 and _, beginning with a letter')
-    .default('walbridge'),
-});
+const queue = z
+  .strictObject({
+    /** Who keeps the queue: redis, or postgres (BullMQ's own backend). */
+    backend: z.enum(['redis', 'postgres']).default('redis'),
+    /** redis://, rediss:// or postgresql:// URL. */
+    url: url(/^(rediss?|postgres(ql)?):\/\//, 'a redis://, rediss:// or postgresql:// URL'),
+    /** Overrides the URL's password. */
+    password: z.string().optional(),
+    /** Key prefix on Redis, schema on PostgreSQL: bridges that share a server differ in it. */
+    prefix: z
+      .string()
+      .regex(/^[a-z][a-z0-9_]{0,62}$/, 'expected a-z, 0-9 and _, beginning with a letter')
+      .default('walbridge'),
+  })
+  .refine(({ backend, url }) => url.startsWith(backend), {
+    path: ['url'],
+    message:
+      'expected a URL of the kind that queue.backend says: redis:// or rediss:// for redis, postgresql:// for postgres',
+  });
 
 const lane = z.strictObject({
   /** A batch is full at this many changes or payload bytes. */

@@ -44,7 +44,7 @@ describe('configuration', () => {
     for (const cron of ['daily', '0 0 3 * * *', '61 * * * *', '']) {
       expect(findings(`${minimal}verify: {cron: '${cron}'}\n`)).toEqual([
         expect.stringContaining(
-          'walbridge.yaml:7:16: found verify.cron of another kind, expected a cron expression of five fields',
+          `walbridge.yaml:7:16: found verify.cron: "${cron}", expected a cron expression of five fields`,
         ),
       ]);
     }
@@ -117,11 +117,38 @@ lane:
   maxBatchRows: many
 `;
     expect(findings(text)).toEqual([
-      'WB1002 /etc/walbridge/walbridge.yaml:2:8: found source.url of another kind, expected a postgresql:// URL',
+      'WB1002 /etc/walbridge/walbridge.yaml:2:8: found source.url: a value of another form, expected a postgresql:// URL',
       'WB1002 /etc/walbridge/walbridge.yaml:3:3: found unknown key "source.slto", expected one of url, password, slot, publications; nearest: slot',
-      'WB1002 /etc/walbridge/walbridge.yaml:4:12: found no warehouse.connectionString, expected string, received undefined',
-      'WB1002 /etc/walbridge/walbridge.yaml:7:12: found queue.backend of another kind, expected one of "redis"|"postgres"',
-      'WB1002 /etc/walbridge/walbridge.yaml:9:17: found lane.maxBatchRows of another kind, expected number, received string',
+      'WB1002 /etc/walbridge/walbridge.yaml:4:12: found no warehouse.connectionString, expected a text',
+      'WB1002 /etc/walbridge/walbridge.yaml:7:12: found queue.backend: "kafka", expected one of redis, postgres',
+      'WB1002 /etc/walbridge/walbridge.yaml:9:17: found lane.maxBatchRows: "many", expected a number',
+    ]);
+  });
+
+  it.each([
+    ['lane: 5', '7:7: found lane: 5, expected keys such as maxBatchRows:'],
+    ['lane: []', '7:7: found lane: a list, expected keys such as maxBatchRows:'],
+    ['lane: {maxBatchRows: -3}', '7:22: found lane.maxBatchRows: -3, expected more than 0'],
+    ['lane: {maxBatchRows: 1.5}', '7:22: found lane.maxBatchRows: 1.5, expected a whole number'],
+    ['verify: {samplePercent: 200}', '7:25: found verify.samplePercent: 200, expected at most 100'],
+    ['log: {level:}', '7:13: found log.level: nothing, expected one of trace, debug, info'],
+    ['log: {level: wran}', 'fatal, silent; nearest: warn'],
+    ['compatibility: backward', 'FULL_TRANSITIVE; nearest: BACKWARD'],
+  ])('says of %s: %s', (line, text) => {
+    expect(findings(`${minimal}${line}\n`)).toEqual([expect.stringContaining(text)]);
+  });
+
+  it('refuses URLs that no client could use, and prints none of them', () => {
+    const password = 'postgresql://crm:s3cr#t@crm/crm';
+    const [finding] = findings(minimal, { WALBRIDGE_SOURCE_URL: password });
+    expect(finding).toMatch(/^WB1002 WALBRIDGE_SOURCE_URL: .*the key password$/);
+    expect(finding).not.toContain('s3cr');
+    // The queue's client would try for ever.
+    expect(findings(minimal.replace('queue:', 'queue:\n  backend: postgres'))).toEqual([
+      expect.stringMatching(/:7:8: found queue.url: .* queue.backend says/),
+    ]);
+    expect(findings(minimal, { WALBRIDGE_LANE_MAX_BATCH_ROWS: 'five' })).toEqual([
+      'WB1002 WALBRIDGE_LANE_MAX_BATCH_ROWS: found lane.maxBatchRows: "five", expected a number',
     ]);
   });
 
