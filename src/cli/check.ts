@@ -1,7 +1,7 @@
 // `walbridge check`: holds configuration, mappings, source and warehouse against each other.
 import type { Command } from 'commander';
 import { exitCodes, type GlobalOptions, quietLog, runCommand, settingsOf } from './context.ts';
-import { countFindings, hasErrors, printFindings } from './findings.ts';
+import { countFindings, formatFindings, hasErrors } from './findings.ts';
 
 export function addCheck(program: Command): void {
   program
@@ -15,7 +15,7 @@ export function addCheck(program: Command): void {
         const findings = await checkAll(settings, quietLog(settings, 'check'));
         if (json) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
         else {
-          printFindings(findings);
+          process.stdout.write(formatFindings(findings));
           process.stdout.write(`${countFindings(findings)}.\n`);
         }
         return hasErrors(findings) ? exitCodes.findings : exitCodes.done;

@@ -53,6 +53,6 @@ const notInput = new Set<string>(['WB7000', 'WB7003', 'WB7004']);
 export function exitCodeOf(fault: WalbridgeError): number {
   if (fault.kind === 'transient') return exitCodes.unavailable;
   // A role that ended and a source that sends too little are no input of the command's.
-  const isInput = /^WB(1|3|4|7[012])/.test(fault.code) && !notInput.has(fault.code);
+  const isInput = /^WB(1|3|4|7[012]|8)/.test(fault.code) && !notInput.has(fault.code);
   return isInput ? exitCodes.badInput : exitCodes.failed;
 }

@@ -2,7 +2,7 @@
 // The command line: one file a command; this one only puts them together. Commands load what they need when they run: the
 // daemon's supervisor, which lives as long as it does, should not hold the drivers that its roles have.
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help } from 'commander';
 import { addBackfill } from './backfill.ts';
 import { addCheck } from './check.ts';
 import { exitCodes } from './context.ts';
@@ -27,6 +27,11 @@ const program = new Command('walbridge')
     'configuration file',
     process.env.WALBRIDGE_CONFIG ?? 'config/walbridge.yaml',
   )
+  // That a switch is off unless it is given goes without saying.
+  .configureHelp({
+    optionDescription: (option) =>
+      option.defaultValue === false ? option.description : new Help().optionDescription(option),
+  })
   .showHelpAfterError()
   .exitOverride();
 for (const add of [
@@ -48,9 +53,11 @@ for (const command of program.commands) {
 }
 
 // `walbridge check | head`: whoever reads has enough, and the rest goes nowhere.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
 
 try {
   await program.parseAsync();

@@ -1,7 +1,6 @@
 // `walbridge init`: brings the warehouse, the queue and the source to what the mappings need, in that order.
 // Guarantees: the slot comes last, so that no change is read before there is a place for it; with an error among the findings
 // nothing is run; run twice it does nothing the second time.
-import { isMendedByInit } from '../capture/finding.ts';
 import { planInit, runInit } from '../capture/init.ts';
 import { withSource } from '../capture/source-client.ts';
 import type { Settings } from '../config/settings.ts';
@@ -40,9 +39,7 @@ export async function initialise(
   const wanted = wantedSource(settings, report.mappings);
   const sourceStatements = source.facts === null ? [] : planInit(source.facts, wanted);
   // What init itself mends is no finding of it.
-  const mended = new Set(source.raw.filter(isMendedByInit).map(({ code }) => code as string));
-  const sourceFindings = source.findings.filter(({ text }) => !mended.has(text.slice(0, text.indexOf(' '))));
-  const before = [...mappingFindings, ...sourceFindings];
+  const before = [...mappingFindings, ...source.findings.filter(({ mendedByInit }) => !mendedByInit)];
   const blocked = before.some(({ severity }) => severity === 'error');
 
   const targets = report.mappings.map((mapping) => mapping.target);

@@ -1,7 +1,7 @@
 // Everything that `check` and `init` hold against each other: mappings, source, warehouse, queue.
 // Guarantees: every finding of every part at once; a part that cannot be reached is a finding itself.
 import { checkCompatibility } from '../canonical/compatibility.ts';
-import type { Finding as SourceFinding } from '../capture/finding.ts';
+import { isMendedByInit } from '../capture/finding.ts';
 import { inspect } from '../capture/inspect.ts';
 import { withSource } from '../capture/source-client.ts';
 import {
@@ -26,7 +26,12 @@ export interface Finding {
   readonly text: string;
   /** What mends it, or null. */
   readonly next: string | null;
+  /** `walbridge init` does: nobody has to do anything else about it. */
+  readonly mendedByInit?: boolean;
 }
+
+/** Of the warehouse: control tables, target tables. */
+const dueInWarehouse = new Set<string>(['WB6115', 'WB6205']);
 
 function mappingFindings(settings: Settings, report: MappingReport): Finding[] {
   const of = (severity: Finding['severity']) => (text: string) => ({
@@ -70,7 +75,6 @@ export async function inspectSource(
 ): Promise<{
   readonly facts: SourceFacts | null;
   readonly findings: readonly Finding[];
-  readonly raw: readonly SourceFinding[];
 }> {
   const wanted = wantedSource(settings, mappings);
   try {
@@ -85,13 +89,13 @@ export async function inspectSource(
     });
     return {
       facts,
-      raw,
       findings: [
-        ...raw.map(({ severity, code, what, next }) => ({
+        ...raw.map((finding) => ({
           part: 'source' as const,
-          severity,
-          text: `${code} ${what}`,
-          next,
+          severity: finding.severity,
+          text: `${finding.code} ${finding.what}`,
+          next: finding.next,
+          ...(isMendedByInit(finding) && { mendedByInit: true }),
         })),
         ...mapped.map((finding) => ({
           part: 'mappings' as const,
@@ -102,7 +106,7 @@ export async function inspectSource(
       ],
     };
   } catch (error) {
-    return { facts: null, raw: [], findings: [unreachable('source', error)] };
+    return { facts: null, findings: [unreachable('source', error)] };
   }
 }
 
@@ -113,6 +117,7 @@ export function warehouseFinding(finding: WarehouseFinding): Finding {
     severity: finding.severity,
     text: `${finding.code} ${finding.object}${entity}: ${finding.message}`,
     next: finding.statement,
+    ...(dueInWarehouse.has(finding.code) && { mendedByInit: true }),
   };
 }
 

@@ -43,11 +43,11 @@ export interface MappingFinding extends Place {
   readonly nearest: string | null;
 }
 
-/** `WB4004 mappings/contacts.yaml:12:5 error: found field "emial", expected …; nearest: email` */
+/** `WB4004 mappings/contacts.yaml:12:5: found field "emial", expected …; nearest: email` */
 export function formatMappingFinding(finding: MappingFinding): string {
   const nearest = finding.nearest === null ? '' : `; nearest: ${finding.nearest}`;
   const where = `${finding.file}:${finding.line}:${finding.column}`;
-  return `${finding.code} ${where} ${finding.severity}: found ${finding.found}, expected ${finding.expected}${nearest}`;
+  return `${finding.code} ${where}: found ${finding.found}, expected ${finding.expected}${nearest}`;
 }
 
 /** Gathers the findings of one file. */

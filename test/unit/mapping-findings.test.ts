@@ -43,7 +43,7 @@ function foundInSource(fields: readonly string[], more: readonly string[] = [], 
 
 describe('the file', () => {
   it('points at broken YAML', () => {
-    expect(found('entity: [things\nsource: x')[0]).toMatch(/^WB4001 things.yaml:2:\d+ error/);
+    expect(found('entity: [things\nsource: x')[0]).toMatch(/^WB4001 things.yaml:2:\d+:/);
   });
 
   it('names the nearest key for a misspelt one, at every depth, all at once', () => {
@@ -58,22 +58,22 @@ describe('the file', () => {
     );
     const all = found(text);
     expect(all).toContainEqual(
-      expect.stringMatching(/^WB4002 things.yaml:7:11 error: found key "form".*nearest: from$/),
+      expect.stringMatching(/^WB4002 things.yaml:7:11: found key "form".*nearest: from$/),
     );
     expect(all).toContainEqual(
-      expect.stringMatching(/^WB4002 things.yaml:8:21 .*key "colunm".*nearest: column$/),
+      expect.stringMatching(/^WB4002 things.yaml:8:21: .*key "colunm".*nearest: column$/),
     );
     expect(all).toContainEqual(
-      expect.stringMatching(/^WB4002 things.yaml:9:31 .*key "tabel".*nearest: table$/),
+      expect.stringMatching(/^WB4002 things.yaml:9:31: .*key "tabel".*nearest: table$/),
     );
     expect(all).toContainEqual(
-      expect.stringMatching(/^WB4002 things.yaml:10:1 .*key "lanes".*nearest: lane$/),
+      expect.stringMatching(/^WB4002 things.yaml:10:1: .*key "lanes".*nearest: lane$/),
     );
   });
 
   it('names the nearest transform', () => {
     expect(found(mappingText(['id: id', 'email: {transform: [trimm, lower]}']))).toEqual([
-      expect.stringMatching(/^WB4002 things.yaml:7:23 error: found value "trimm".*nearest: trim$/),
+      expect.stringMatching(/^WB4002 things.yaml:7:23: found value "trimm".*nearest: trim$/),
     ]);
   });
 
@@ -87,14 +87,14 @@ describe('the file', () => {
   it('wants long decimals in quotes', () => {
     const field = 'amount: {transform: {constant: 1234567890123456.25}}';
     expect(found(mappingText(['id: id', field]))).toEqual([
-      expect.stringMatching(/^WB4002 things.yaml:7:34 .*more than 15 digits.*quotes/),
+      expect.stringMatching(/^WB4002 things.yaml:7:34: .*more than 15 digits.*quotes/),
     ]);
     expect(found(mappingText(['id: id', field.replace(/(1\S+25)/, '"$1"')]))).toEqual([]);
   });
 
   it('wants table names with their schema', () => {
     expect(found(mappingText(['id: id']).replace('target: crm.things', 'target: things'))).toEqual([
-      'WB4002 things.yaml:4:9 error: found "things", expected schema.table, such as crm.contacts',
+      'WB4002 things.yaml:4:9: found "things", expected schema.table, such as crm.contacts',
     ]);
   });
 });
@@ -102,39 +102,39 @@ describe('the file', () => {
 describe('the record', () => {
   it('names the nearest field and record', () => {
     expect(found(mappingText(['id: id', 'emial: email']))).toEqual([
-      expect.stringMatching(/^WB4004 things.yaml:7:3 error: found field "emial".*nearest: email$/),
+      expect.stringMatching(/^WB4004 things.yaml:7:3: found field "emial".*nearest: email$/),
     ]);
     expect(found(mappingText(['id: id']).replace('crm.thing@', 'crm.thin@'))).toEqual([
-      expect.stringMatching(/^WB4003 things.yaml:3:9 .*nearest: crm.thing@1.0.0$/),
+      expect.stringMatching(/^WB4003 things.yaml:3:9: .*nearest: crm.thing@1.0.0$/),
     ]);
   });
 
   it('wants every field without a default filled', () => {
     const text = mappingText(['email: email']).replace('key: id', 'key: email');
-    expect(found(text)).toContainEqual(expect.stringMatching(/^WB4005 things.yaml:5:1 .*no entry for "id"/));
+    expect(found(text)).toContainEqual(expect.stringMatching(/^WB4005 things.yaml:5:1: .*no entry for "id"/));
   });
 
   it('refuses keys that may be null, replaced, or too long', () => {
     expect(found(mappingText(['id: id', 'email: email']).replace('key: id', 'key: email'))).toEqual([
-      expect.stringMatching(/^WB4008 things.yaml:7:3 .*may be null/),
-      expect.stringMatching(/^WB4008 things.yaml:7:3 .*nvarchar\(max\) for key column/),
+      expect.stringMatching(/^WB4008 things.yaml:7:3: .*may be null/),
+      expect.stringMatching(/^WB4008 things.yaml:7:3: .*nvarchar\(max\) for key column/),
     ]);
     expect(found(mappingText(['id: {misfit: {value: 0}}']))).toEqual([
-      expect.stringMatching(/^WB4008 things.yaml:6:3 .*misfit on key field/),
+      expect.stringMatching(/^WB4008 things.yaml:6:3: .*misfit on key field/),
     ]);
     const noKey = mappingText(['id: id']).replace('{table: public.things, key: id}', 'public.things');
-    expect(found(noKey)).toEqual([expect.stringMatching(/^WB4008 things.yaml:2:9 .*no key/)]);
+    expect(found(noKey)).toEqual([expect.stringMatching(/^WB4008 things.yaml:2:9: .*no key/)]);
   });
 
   it('refuses target types that lose, warns of narrow ones', () => {
     expect(found(mappingText(['id: {target: int}']))).toEqual([
-      expect.stringMatching(/^WB4007 things.yaml:6:16 error: found int for a field of long, expected bigint/),
+      expect.stringMatching(/^WB4007 things.yaml:6:16: found int for a field of long, expected bigint/),
     ]);
     expect(found(mappingText(['id: id', 'amount: {target: {type: "decimal(18,1)"}}']))).toEqual([
-      expect.stringMatching(/^WB4007 things.yaml:7:27 error: found decimal\(18,1\)/),
+      expect.stringMatching(/^WB4007 things.yaml:7:27: found decimal\(18,1\)/),
     ]);
     expect(found(mappingText(['id: id', 'at: {target: datetime}']))).toEqual([
-      expect.stringMatching(/^WB4007 things.yaml:7:16 error: found datetime /),
+      expect.stringMatching(/^WB4007 things.yaml:7:16: found datetime /),
     ]);
     expect(found(mappingText(['id: id', 'email: {target: nvarchr(20)}']))).toEqual([
       expect.stringMatching(/nearest: nvarchar$/),
@@ -143,18 +143,16 @@ describe('the record', () => {
 
   it('refuses constants and replacements that do not fit their field', () => {
     expect(found(mappingText(['id: id', 'seats: {transform: {constant: many}}']))).toEqual([
-      expect.stringMatching(
-        /^WB4009 things.yaml:7:22 error: found a constant that does not fit, expected int/,
-      ),
+      expect.stringMatching(/^WB4009 things.yaml:7:22: found a constant that does not fit, expected int/),
     ]);
     expect(found(mappingText(['id: id', 'seats: {misfit: {value: 1.5}}']))).toEqual([
-      expect.stringMatching(/^WB4002 things.yaml:7:19 error/),
+      expect.stringMatching(/^WB4002 things.yaml:7:19:/),
     ]);
   });
 
   it('refuses two columns of one name, as the default collation compares them', () => {
     expect(found(mappingText(['id: id', 'email: {target: {column: ID}}']))).toEqual([
-      expect.stringMatching(/^WB4013 things.yaml:7:3 .*column "ID" twice/),
+      expect.stringMatching(/^WB4013 things.yaml:7:3: .*column "ID" twice/),
     ]);
   });
 });
@@ -162,31 +160,31 @@ describe('the record', () => {
 describe('expressions', () => {
   it('points into the expression, plain, quoted and in a block', () => {
     expect(found(mappingText(['id: id', 'email: {expr: email.trimm()}']))).toEqual([
-      expect.stringMatching(/^WB4010 things.yaml:7:17 error/),
+      expect.stringMatching(/^WB4010 things.yaml:7:17:/),
     ]);
     expect(found(mappingText(['id: id', 'email: {expr: "first + + last"}']))).toEqual([
-      expect.stringMatching(/^WB4010 things.yaml:7:26 error/),
+      expect.stringMatching(/^WB4010 things.yaml:7:26:/),
     ]);
     expect(found(mappingText(['id: id', 'email:', '  expr: |', '    first +', '      last.nope()']))).toEqual(
-      [expect.stringMatching(/^WB4010 things.yaml:10:9 error/)],
+      [expect.stringMatching(/^WB4010 things.yaml:10:9:/)],
     );
     expect(found(mappingText(['id: id'], ['filter: seats >']))).toEqual([
-      expect.stringMatching(/^WB4010 things.yaml:7:16 error/),
+      expect.stringMatching(/^WB4010 things.yaml:7:16:/),
     ]);
   });
 
   it('checks types against the source table', () => {
     expect(foundInSource(['id: id', 'email: {expr: seats + email}'])[0]).toMatch(
-      /^WB4010 things.yaml:7:17 error: found no such overload: int \+ string/,
+      /^WB4010 things.yaml:7:17: found no such overload: int \+ string/,
     );
     expect(foundInSource(['id: id', 'seats: {expr: email}'])).toEqual([
-      expect.stringMatching(/^WB4010 things.yaml:7:17 error: found a result of type string, expected int/),
+      expect.stringMatching(/^WB4010 things.yaml:7:17: found a result of type string, expected int/),
     ]);
     expect(foundInSource(['id: id', 'seats: {expr: 1 + seets}'])).toEqual([
-      expect.stringMatching(/^WB4011 things.yaml:7:21 error: found column "seets".*nearest: seats$/),
+      expect.stringMatching(/^WB4011 things.yaml:7:21: found column "seets".*nearest: seats$/),
     ]);
     expect(foundInSource(['id: id'], ['filter: seats + 1'])).toEqual([
-      expect.stringMatching(/^WB4010 things.yaml:7:9 error: found a result of type int, expected bool/),
+      expect.stringMatching(/^WB4010 things.yaml:7:9: found a result of type int, expected bool/),
     ]);
   });
 });
@@ -200,27 +198,27 @@ describe('the source table', () => {
     expect(
       foundInSource(['id: id', 'email: emial', 'seats: {from: [seatz, total], transform: {concat: ""}}']),
     ).toEqual([
-      expect.stringMatching(/^WB4011 things.yaml:7:10 .*nearest: email$/),
-      expect.stringMatching(/^WB4011 things.yaml:8:17 .*nearest: seats$/),
+      expect.stringMatching(/^WB4011 things.yaml:7:10: .*nearest: email$/),
+      expect.stringMatching(/^WB4011 things.yaml:8:17: .*nearest: seats$/),
     ]);
   });
 
   it('refuses types that cannot become the field', () => {
     expect(foundInSource(['id: id', 'seats: email'])).toEqual([
-      expect.stringMatching(/^WB4006 things.yaml:7:10 error: found varchar for "seats", expected int/),
+      expect.stringMatching(/^WB4006 things.yaml:7:10: found varchar for "seats", expected int/),
     ]);
     expect(foundInSource(['id: id', 'seats: total'])).toEqual([
-      expect.stringMatching(/^WB4006 things.yaml:7:10 error: found int8 for "seats"/),
+      expect.stringMatching(/^WB4006 things.yaml:7:10: found int8 for "seats"/),
     ]);
     expect(foundInSource(['id: id', 'seats: {from: email, transform: {cast: int4}}'])).toEqual([]);
     expect(foundInSource(['id: id', 'note: {from: seats, transform: trim}'])).toEqual([
-      expect.stringMatching(/^WB4009 things.yaml:7:34 error: found trim of int4/),
+      expect.stringMatching(/^WB4009 things.yaml:7:34: found trim of int4/),
     ]);
   });
 
   it('warns of columns narrower than the source', () => {
     expect(foundInSource(['id: id', 'email: {target: nvarchar(100)}'])).toEqual([
-      expect.stringMatching(/^WB4007 things.yaml:7:19 warning: found nvarchar\(100\) for varchar\(254\)/),
+      expect.stringMatching(/^WB4007 things.yaml:7:19: found nvarchar\(100\) for varchar\(254\)/),
     ]);
   });
 
@@ -232,9 +230,9 @@ describe('the source table', () => {
     ];
     expect(foundInSource(fields)).toEqual([
       expect.stringMatching(
-        /^WB4012 things.yaml:7:3 error: .*may leave out first, last.*REPLICA IDENTITY FULL/,
+        /^WB4012 things.yaml:7:3: .*may leave out first, last.*REPLICA IDENTITY FULL/,
       ),
-      expect.stringMatching(/^WB4012 things.yaml:8:3 error/),
+      expect.stringMatching(/^WB4012 things.yaml:8:3:/),
     ]);
     expect(
       foundInSource(fields, [], {
@@ -245,25 +243,25 @@ describe('the source table', () => {
     ).toEqual([]);
     expect(foundInSource(['id: id', 'seats: {expr: "seats + (amount > decimal(0) ? 1 : 0)"}'])).toEqual([]);
     expect(foundInSource(['id: id', 'note: first'], ['filter: seats > 1'])).toEqual([
-      expect.stringMatching(/^WB4012 things.yaml:8:9 error: found a filter/),
+      expect.stringMatching(/^WB4012 things.yaml:8:9: found a filter/),
     ]);
   });
 
   it('wants a key that identifies rows and that a DELETE carries', () => {
     const nothing = { ...things, replicaIdentity: 'nothing' as const, replicaIdentityColumns: null };
     expect(foundInSource(['id: id'], [], nothing)).toEqual([
-      expect.stringMatching(/^WB4008 things.yaml:2:9 error/),
+      expect.stringMatching(/^WB4008 things.yaml:2:9:/),
     ]);
     const other = { ...things, primaryKey: ['total'], replicaIdentityColumns: ['total'] };
     expect(foundInSource(['id: id'], [], other)).toEqual([
       expect.stringMatching(
-        /^WB4008 things.yaml:2:37 error: found a key made of id, which a DELETE does not carry/,
+        /^WB4008 things.yaml:2:37: found a key made of id, which a DELETE does not carry/,
       ),
     ]);
     const wider = { ...things, primaryKey: ['id', 'total'], replicaIdentityColumns: ['id', 'total'] };
     expect(foundInSource(['id: id'], [], wider)).toEqual([
       expect.stringMatching(
-        /^WB4008 things.yaml:2:37 error: found key \(id\), which may not be unique, expected all columns of \(id, total\)/,
+        /^WB4008 things.yaml:2:37: found key \(id\), which may not be unique, expected all columns of \(id, total\)/,
       ),
     ]);
   });
@@ -284,9 +282,9 @@ describe('several mappings', () => {
       [schema],
     );
     expect(findings.map(formatMappingFinding)).toEqual([
-      expect.stringMatching(/^WB4013 b.yaml:1:9 .*entity "things".*a.yaml has it/),
-      expect.stringMatching(/^WB4013 b.yaml:4:9 .*target crm.things.*a.yaml fills it/),
-      expect.stringMatching(/^WB4013 c.yaml:4:9 .*a.yaml fills it/),
+      expect.stringMatching(/^WB4013 b.yaml:1:9: .*entity "things".*a.yaml has it/),
+      expect.stringMatching(/^WB4013 b.yaml:4:9: .*target crm.things.*a.yaml fills it/),
+      expect.stringMatching(/^WB4013 c.yaml:4:9: .*a.yaml fills it/),
     ]);
   });
 

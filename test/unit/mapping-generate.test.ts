@@ -67,9 +67,7 @@ describe('generate', () => {
       m: 'money',
     });
     expect(generated(source).findings).toEqual([
-      expect.stringMatching(
-        /^WB4007 every.yaml:\d+:\d+ warning: found decimal\(38,20\) for numeric\(60,20\)/,
-      ),
+      expect.stringMatching(/^WB4007 every.yaml:\d+:\d+: found decimal\(38,20\) for numeric\(60,20\)/),
     ]);
     expect(types(source)).toEqual({
       id: 'bigint',
