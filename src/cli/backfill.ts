@@ -2,11 +2,11 @@
 
 import { userInfo } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
-import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { BackfillControl, BackfillRequest, BackfillStatus } from '../daemon/backfill-control.ts';
 import { BackfillProgress, isOver, stepLine, withoutRanges } from './backfill-progress.ts';
 import { exitCodes, type GlobalOptions, runCommand, settingsOf, warn } from './context.ts';
+import { formatTable } from './table.ts';
 
 const FOLLOW_MS = 500;
 const MOST_CHUNK_ROWS = 100_000;
@@ -151,38 +151,31 @@ function print(steps: readonly BackfillStatus[], json: boolean): number {
     for (const step of steps) process.stdout.write(`${stepLine(step)}\n`);
     return exitCodes.done;
   }
-  const table = new Table({
-    head: [
-      'id',
-      'entity',
-      'step',
-      'state',
-      'read',
-      'of about',
-      'written',
-      'yielded',
-      'pruned',
-      'updated',
-      'error',
-    ],
-    style: { head: [], border: [] },
-    wordWrap: true,
-  });
-  for (const step of withoutRanges(steps)) {
-    table.push([
-      step.id.slice(0, 8),
-      step.entity,
-      step.kind,
-      step.state,
-      step.rowsRead,
-      step.rowsEstimated ?? '-',
-      step.rowsWritten,
-      step.rowsYielded,
-      step.rowsPruned,
-      step.updatedAt,
-      step.error === null ? '' : `${step.errorCode} ${step.error}`,
-    ]);
-  }
-  process.stdout.write(`${table.toString()}\n`);
+  const head = [
+    'id',
+    'entity',
+    'step',
+    'state',
+    'read',
+    'of about',
+    'written',
+    'yielded',
+    'pruned',
+    'updated',
+  ];
+  const rows = withoutRanges(steps).map((step) => [
+    step.id.slice(0, 8),
+    step.entity,
+    step.kind,
+    step.state,
+    step.rowsRead,
+    step.rowsEstimated ?? '-',
+    step.rowsWritten,
+    step.rowsYielded,
+    step.rowsPruned,
+    step.updatedAt,
+    step.error === null ? '' : `${step.errorCode} ${step.error}`,
+  ]);
+  process.stdout.write(`${formatTable([...head, 'error'], rows)}\n`);
   return exitCodes.done;
 }

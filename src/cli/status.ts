@@ -1,9 +1,9 @@
 // `walbridge status`: a line a lane, once or again and again.
 import { setTimeout as pause } from 'node:timers/promises';
-import Table from 'cli-table3';
 import type { Command } from 'commander';
 import type { Status } from '../daemon/status.ts';
 import { exitCodes, type GlobalOptions, quietLog, runCommand, settingsOf } from './context.ts';
+import { formatTable } from './table.ts';
 
 const WATCH_MS = 2000;
 
@@ -30,43 +30,72 @@ export function addStatus(program: Command): void {
     );
 }
 
-/** Everything could be asked, somebody reads the slot, no lane is halted. */
+/** Everything could be asked, somebody reads the slot, no lane is halted, no change is missing. */
 export function isHealthy(status: Status): boolean {
   return (
     status.problems.length === 0 &&
+    status.gap === null &&
     status.slot?.isActive === true &&
     status.lanes.every(({ trouble }) => trouble?.state !== 'halted')
   );
 }
 
-function formatStatus(status: Status): string {
-  const table = new Table({
-    head: ['lane', 'watermark', 'committed at', 'lag bytes', 'lag s', 'queued', 'trouble'],
-    style: { head: [], border: [] },
-    wordWrap: true,
-  });
-  for (const lane of status.lanes) {
-    const trouble =
-      lane.trouble === null
-        ? ''
-        : `${lane.trouble.state} ${lane.trouble.code} since ${lane.trouble.at}: ${lane.trouble.what}`;
-    table.push([
-      lane.lane,
-      lane.watermark ?? '-',
-      lane.committedAt ?? '-',
-      lane.lagBytes ?? '?',
-      lane.lagSeconds === null ? '?' : lane.lagSeconds.toFixed(1),
-      lane.queued ?? '?',
-      trouble,
-    ]);
-  }
-  const { slot } = status;
-  const held =
-    slot === null
-      ? 'slot: unknown'
-      : `slot: ${slot.isActive ? 'read' : 'not read by anybody'}, holds ${slot.retainedBytes} bytes of WAL, ${slot.walStatus ?? 'nothing reserved'}`;
-  const verified = status.verifications.map(formatVerification);
-  return [table.toString(), held, ...verified, ...status.problems].join('\n');
+/** What needs somebody stands before what is only told. */
+export function formatStatus(status: Status): string {
+  const lanes = status.lanes.map((lane) => [
+    lane.lane,
+    lane.watermark ?? '-',
+    lane.committedAt ?? '-',
+    lane.lagBytes ?? '?',
+    lane.lagSeconds === null ? '?' : lane.lagSeconds.toFixed(1),
+    lane.queued ?? '?',
+    lane.trouble === null
+      ? ''
+      : `${lane.trouble.state} ${lane.trouble.code} since ${lane.trouble.at}: ${lane.trouble.what}`,
+  ]);
+  const head = ['lane', 'watermark', 'committed at', 'lag bytes', 'lag s', 'queued', 'trouble'];
+  return [
+    formatTable(head, lanes),
+    formatSlot(status.slot),
+    ...status.problems,
+    ...(status.gap === null ? [] : [formatGap(status.gap)]),
+    ...(status.quarantine.length === 0 ? [] : [formatQuarantine(status.quarantine)]),
+    ...formatVerifications(status.verifications),
+  ].join('\n');
+}
+
+function formatSlot(slot: Status['slot']): string {
+  if (slot === null) return 'slot: unknown';
+  const reader = slot.isActive ? 'read' : 'not read by anybody';
+  return `slot: ${reader}, holds ${slot.retainedBytes} bytes of WAL, ${slot.walStatus ?? 'nothing reserved'}`;
+}
+
+function formatGap({ code, reason, entities }: NonNullable<Status['gap']>): string {
+  const of = entities === null ? '--all' : entities.join(' ');
+  return `changes are missing since ${code}: ${reason.trimEnd()}\n  walbridge backfill ${of} --prune --detach lets the daemon go on, once the cause is mended.`;
+}
+
+function formatQuarantine(open: Status['quarantine']): string {
+  const rows = open.reduce((sum, each) => sum + each.rows, 0);
+  const parts = open.map((each) => `${each.entity} ${each.code} ${each.rows} (last ${each.lastAt})`);
+  return `quarantine: ${rows} open ${rows === 1 ? 'row' : 'rows'}: ${parts.join(', ')}`;
+}
+
+/** One line for all that are equal without a remark. */
+function formatVerifications(all: Status['verifications']): string[] {
+  const remarkable = all.filter((last) => !isPlainlyEqual(last));
+  const equal = all.filter(isPlainlyEqual);
+  const lines = remarkable.map(formatVerification);
+  const oldest = equal.map(({ finishedAt }) => finishedAt).sort()[0];
+  if (oldest !== undefined)
+    lines.push(
+      `verified ${equal.length} ${equal.length === 1 ? 'entity' : 'entities'}: equal, the oldest ${oldest}`,
+    );
+  return lines;
+}
+
+function isPlainlyEqual(last: Status['verifications'][number]): boolean {
+  return last.state === 'equal' && last.quarantined === 0 && last.share === 1 && last.errorCode === null;
 }
 
 function formatVerification(last: Status['verifications'][number]): string {

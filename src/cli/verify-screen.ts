@@ -1,7 +1,7 @@
 // A verification on the screen: bars and tables on a terminal, plain tables elsewhere, JSON lines where asked for.
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
-import Table from 'cli-table3';
 import type { EntityReport, Verification, VerifyFinding } from '../daemon/verify-control.ts';
+import { formatTable } from './table.ts';
 
 const MOST_PRINTED = 200;
 const NAME_WIDTH = 24;
@@ -80,41 +80,35 @@ export class VerifyScreen {
   }
 }
 
-const style = { head: [], border: [] };
-
 function findingTable(findings: readonly VerifyFinding[]): string {
   const isWithValues = findings.some(({ values }) => values !== null);
   const head = ['entity', 'row', 'key', 'columns', 'code', ...(isWithValues ? ['source', 'warehouse'] : [])];
-  const table = new Table({ head, style, wordWrap: true });
-  for (const { entity, kind, key, columns, code, values } of findings) {
+  const rows = findings.map(({ entity, kind, key, columns, code, values }) => {
     const of = (side: 'source' | 'warehouse') =>
       columns.map((column) => JSON.stringify(values?.[column]?.[side] ?? null)).join('\n');
     const keyText = Object.entries(key)
       .map(([column, value]) => `${column}=${value}`)
       .join(', ');
-    table.push([
+    return [
       entity,
       kind,
       keyText,
       columns.join('\n'),
       code ?? '',
       ...(isWithValues ? [of('source'), of('warehouse')] : []),
-    ]);
-  }
-  return table.toString();
+    ];
+  });
+  return formatTable(head, rows);
 }
 
 function entityTable(reports: readonly EntityReport[]): string {
-  const table = new Table({
-    head: [
-      ...['entity', 'state', 'by', 'source rows', 'warehouse rows', 'looked at', 'listed', 'read'],
-      ...['missing', 'extra', 'different', 'quarantined', 'unsettled', 's'],
-    ],
-    style,
-  });
-  for (const report of reports) {
+  const head = [
+    ...['entity', 'state', 'by', 'source rows', 'warehouse rows', 'looked at', 'listed', 'read'],
+    ...['missing', 'extra', 'different', 'quarantined', 'unsettled', 's'],
+  ];
+  const rows = reports.map((report) => {
     const { missing, extra, different, quarantined, unsettled } = report.counts;
-    table.push([
+    return [
       report.entity,
       report.state,
       report.way,
@@ -125,7 +119,7 @@ function entityTable(reports: readonly EntityReport[]): string {
       report.rowsRead,
       ...[missing, extra, different, quarantined, unsettled],
       (report.milliseconds / 1000).toFixed(1),
-    ]);
-  }
-  return table.toString();
+    ];
+  });
+  return formatTable(head, rows);
 }

@@ -14,6 +14,7 @@ import type { LaneFeed } from '../lanes/feed.ts';
 import { acknowledgeable } from '../lanes/ledger.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import type { RowMapper } from '../mapping/row-mapper.ts';
+import type { Unmappable } from '../mapping/unmappable.ts';
 import type { Entry } from '../warehouse/enter-source.ts';
 import { commitRewritten, type OwedCommit } from '../warehouse/source-branch.ts';
 import type { BackfillIntake, DueChunk } from './backfill-intake.ts';
@@ -30,7 +31,7 @@ export interface PipelineOptions {
   /** Chunks of backfills that are under way. */
   readonly backfills: BackfillIntake;
   /** The source's table differs from what the mapping reads. */
-  readonly onNotice: (entity: string, notice: string) => void;
+  readonly onNotice: (entity: string, notice: Unmappable) => void;
   /** The source's table has columns that the mapping does not read; each is named once. */
   readonly onUnread: (entity: string, columns: readonly string[]) => void;
   /** A table's shape or replica identity has changed since it was last seen. */
@@ -145,7 +146,7 @@ export class CapturePipeline implements ChangeConsumer {
       const writer = this.#writers.get(mapping);
       if (schema !== relation.schema || table !== relation.table || !lane || !writer) continue;
       const mapper = mapping.bind(relation, described);
-      for (const notice of mapper.notices) onNotice(mapping.entity, notice.reason);
+      for (const notice of mapper.notices) onNotice(mapping.entity, notice);
       this.#nameUnread(mapping.entity, mapper.unread);
       routes.push({ lane, mapper, writer });
     }

@@ -210,7 +210,7 @@ export async function runCapture(
       },
       acknowledge: (lsn) => gate.acknowledge(lsn),
       backfills,
-      onNotice: (entity, notice) => log.warn({ entity }, notice),
+      onNotice: (entity, { code, reason }) => log.warn({ entity, code }, reason),
       onUnread: (entity, columns) =>
         log.info({ entity, columns }, 'the source has columns that the mapping does not read'),
       onReshaped: () => audit.hurry(),

@@ -6,7 +6,9 @@ import type { Watermark } from '../change/batch.ts';
 import { formatPosition } from '../change/position.ts';
 import type { Settings } from '../config/settings.ts';
 import { type LaneQueueStatus, readLaneQueue } from '../lanes/lane-queue.ts';
+import { type Gap, readAcknowledgementRecord } from '../warehouse/acknowledgement-record.ts';
 import { openWarehouse } from '../warehouse/connection.ts';
+import { countOpenQuarantine, type OpenQuarantine } from '../warehouse/open-quarantine.ts';
 import { type PastVerification, readLastVerifications } from '../warehouse/verification-store.ts';
 import { readWatermarks } from '../warehouse/watermark.ts';
 import { openQueueBackend, sourceOf, warehouseOf } from './connections.ts';
@@ -31,6 +33,10 @@ export interface LaneStatus {
 export interface Status {
   readonly slot: SlotHealth | null;
   readonly lanes: readonly LaneStatus[];
+  /** Rows that could not arrive and were not mended since, by entity and code. */
+  readonly quarantine: readonly OpenQuarantine[];
+  /** Changes that the warehouse lacks and that the source does not send again: no daemon reads the slot before a backfill of them. */
+  readonly gap: Gap | null;
   /** The last verification of each entity. */
   readonly verifications: readonly PastVerification[];
   /** What could not be asked, or is not as it must be. */
@@ -67,6 +73,8 @@ export async function readStatus(settings: Settings, log: Logger): Promise<Statu
   return {
     slot,
     problems,
+    quarantine: (known?.quarantine ?? []).filter(({ entity }) => entities.has(entity)),
+    gap: known?.gap ?? null,
     verifications: (known?.verifications ?? []).filter(({ entity }) => entities.has(entity)),
     lanes: lanes.map((lane) => {
       const watermark = known?.watermarks.find((row) => row.lane === lane);
@@ -101,12 +109,17 @@ function laneStatus(
 
 async function inWarehouse(settings: Settings): Promise<{
   readonly watermarks: readonly Watermark[];
+  readonly quarantine: readonly OpenQuarantine[];
+  readonly gap: Gap | null;
   readonly verifications: readonly PastVerification[];
 }> {
   const warehouse = await openWarehouse(warehouseOf(settings), { poolSize: 1 });
   try {
     const watermarks = await readWatermarks(warehouse);
-    return { watermarks, verifications: (await readLastVerifications(warehouse)) ?? [] };
+    const quarantine = await countOpenQuarantine(warehouse);
+    const record = await readAcknowledgementRecord(warehouse, settings.source.slot);
+    const verifications = (await readLastVerifications(warehouse)) ?? [];
+    return { watermarks, quarantine, gap: record?.gap ?? null, verifications };
   } finally {
     await warehouse.close();
   }

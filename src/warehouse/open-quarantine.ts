@@ -1,11 +1,33 @@
-// Which rows of an entity are in quarantine now, by their keys as quarantine spells them.
-// Guarantees: keys compare byte by byte.
+// Which rows are in quarantine now: of an entity by their keys as quarantine spells them, and how many of each for the status.
+// Guarantees: keys compare byte by byte; of values nothing is read.
 import { controlTable } from './control-tables.ts';
 import { paddedList } from './padded-list.ts';
 import type { SqlParameters, SqlSession } from './session.ts';
 
 /** A statement takes 2,100 parameters. */
 const MOST_KEYS = 1024;
+
+export interface OpenQuarantine {
+  readonly entity: string;
+  readonly code: string;
+  readonly rows: number;
+  /** ISO 8601, UTC. */
+  readonly lastAt: string;
+}
+
+/** Open rows by entity and code; the most first. */
+export async function countOpenQuarantine(session: SqlSession): Promise<OpenQuarantine[]> {
+  const { rows } = await session.batch<{ entity: string; code: string; row_count: number; last_at: string }>(
+    `SELECT entity, code, COUNT(*) AS row_count, REPLACE(CONVERT(varchar(23), SWITCHOFFSET(MAX(quarantined_at), '+00:00'), 121), ' ', 'T') + 'Z' AS last_at
+FROM ${controlTable('quarantine')} WHERE resolved_at IS NULL GROUP BY entity, code ORDER BY COUNT(*) DESC, entity, code`,
+  );
+  return rows.map(({ entity, code, row_count, last_at }) => ({
+    entity,
+    code,
+    rows: Number(row_count),
+    lastAt: last_at,
+  }));
+}
 
 /** The code of an open row by its `key_json`, of the given ones. */
 export async function readOpenQuarantine(

@@ -3,6 +3,7 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readStatus } from '../../src/daemon/status.ts';
 import { caughtUp, done, request } from './backfill-rig.ts';
 import { until } from './capture-recorder.ts';
 import { Bridge } from './types-bridge.ts';
@@ -22,7 +23,7 @@ const log = pino(
 beforeAll(async () => {
   bridge = await Bridge.open({
     log,
-    ddl: `CREATE TABLE things (id int PRIMARY KEY, v text, w text); CREATE TABLE others (id int PRIMARY KEY);
+    ddl: `CREATE TABLE things (id int PRIMARY KEY, v text, w text); CREATE TABLE others (id int PRIMARY KEY, w text NOT NULL DEFAULT 'x');
       CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id);
       CREATE TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (100);`,
     tables: [
@@ -58,6 +59,8 @@ const written = async () => {
   );
   return BigInt(rows[0]!.lsn);
 };
+
+const gap = async () => (await readStatus(bridge.settings, log)).gap;
 
 const things = async () =>
   (await bridge.rows<{ id: number }>('SELECT id FROM crm.things ORDER BY id')).map(({ id }) => id);
@@ -136,6 +139,7 @@ test('mended, it does not go on before the backfill is asked for: what was commi
   await bridge.source.query(`ALTER PUBLICATION ${publication} ADD TABLE things`);
   await bridge.start(['capture']);
   expect(await halted()).toMatchObject({ code: 'WB7004', what: expect.stringContaining('WB2132') });
+  expect(await gap()).toMatchObject({ code: 'WB7003', entities: ['things'] });
   // Nor does another table's backfill help.
   await request(bridge, { entities: ['others'], prune: true });
   await bridge.start(['capture']);
@@ -143,6 +147,7 @@ test('mended, it does not go on before the backfill is asked for: what was commi
   expect(await things()).toContain(11);
 
   const id = await request(bridge, { entities: ['things'], prune: true });
+  expect(await gap()).toBeNull();
   await bridge.start();
   await done(bridge, id);
   await caughtUp(bridge);
@@ -170,4 +175,18 @@ test('edits that lose nothing are taken as they are', async () => {
   expect(lines.filter(({ columns }) => columns !== undefined)).toMatchObject([
     { entity: 'things', columns: ['more'] },
   ]);
+});
+
+test('a column that gets another name has no value for its field: rows go to quarantine, and none goes stale unseen', async () => {
+  await bridge.source.query(`INSERT INTO others VALUES (1000, 'a'), (1001, 'b')`);
+  await caughtUp(bridge);
+  await bridge.source.query('ALTER TABLE others RENAME COLUMN w TO renamed');
+  await bridge.source.query(`UPDATE others SET renamed = 'c' WHERE id = 1000`);
+  await bridge.source.query('DELETE FROM others WHERE id = 1001');
+  await caughtUp(bridge);
+  const { quarantine } = await readStatus(bridge.settings, log);
+  expect(quarantine).toMatchObject([{ entity: 'others', code: 'WB4103', rows: 1 }]);
+  expect(await bridge.rows('SELECT id, w FROM crm.others WHERE id >= 1000')).toEqual([{ id: 1000, w: 'a' }]);
+  const noted = lines.filter(({ code, entity }) => code === 'WB4103' && entity === 'others');
+  expect(noted).toHaveLength(1);
 });

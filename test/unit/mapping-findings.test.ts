@@ -229,9 +229,7 @@ describe('the source table', () => {
       'email: {expr: first + email}',
     ];
     expect(foundInSource(fields)).toEqual([
-      expect.stringMatching(
-        /^WB4012 things.yaml:7:3: .*may leave out first, last.*REPLICA IDENTITY FULL/,
-      ),
+      expect.stringMatching(/^WB4012 things.yaml:7:3: .*may leave out first, last.*REPLICA IDENTITY FULL/),
       expect.stringMatching(/^WB4012 things.yaml:8:3:/),
     ]);
     expect(
