@@ -163,7 +163,8 @@ function print(steps: readonly BackfillStatus[], json: boolean): number {
     'pruned',
     'updated',
   ];
-  const rows = withoutRanges(steps).map((step) => [
+  const whole = withoutRanges(steps);
+  const rows = whole.map((step) => [
     step.id.slice(0, 8),
     step.entity,
     step.kind,
@@ -174,8 +175,10 @@ function print(steps: readonly BackfillStatus[], json: boolean): number {
     step.rowsYielded,
     step.rowsPruned,
     step.updatedAt,
-    step.error === null ? '' : `${step.errorCode} ${step.error}`,
+    step.errorCode ?? '',
   ]);
   process.stdout.write(`${formatTable([...head, 'error'], rows)}\n`);
+  for (const { id, entity, kind, errorCode, error } of whole)
+    if (error !== null) process.stdout.write(`${id.slice(0, 8)} ${entity} ${kind}: ${errorCode} ${error}\n`);
   return exitCodes.done;
 }

@@ -36,7 +36,7 @@ export function addSkip(program: Command): void {
         process.stdout.write(
           json
             ? `${JSON.stringify({ lane, previous, last, changes: batch.changes, code: trouble.code, file })}\n`
-            : `Lane ${lane} was moved to ${last}: ${batch.changes} changes were not applied, and are in ${file}.\n`,
+            : `Lane ${lane} was moved to ${last}: ${batch.changes} changes were not applied, and are in ${file}. \`walbridge backfill\` of the entities in it brings their rows.\n`,
         );
         return exitCodes.done;
       }),
@@ -53,11 +53,16 @@ async function agree({ batch, trouble }: HaltedBatch): Promise<void> {
   if (!input.isTTY) throw refused('Nobody can be asked whether to skip the batch.');
   const lines = createInterface({ input, output });
   try {
-    const answer = await lines.question(
+    const asked = lines.question(
       `Lane ${batch.lane} is halted since ${trouble.at}: ${trouble.code} ${trouble.what}\n` +
         `Its batch ${formatPosition(batch.previous)}..${formatPosition(batch.last)} has ${batch.changes} changes. ` +
         'Skipped, they are missing in the warehouse until a backfill.\nSkip it? Type yes: ',
     );
+    const answer = await asked.catch((error: Error) => {
+      // Ctrl-C or Ctrl-D.
+      if (error.name === 'AbortError') throw refused('The question was not answered.');
+      throw error;
+    });
     if (answer.trim().toLowerCase() !== 'yes') throw refused('The answer was not yes.');
   } finally {
     lines.close();

@@ -49,14 +49,13 @@ export function formatStatus(status: Status): string {
     lane.lagBytes ?? '?',
     lane.lagSeconds === null ? '?' : lane.lagSeconds.toFixed(1),
     lane.queued ?? '?',
-    lane.trouble === null
-      ? ''
-      : `${lane.trouble.state} ${lane.trouble.code} since ${lane.trouble.at}: ${lane.trouble.what}`,
+    lane.trouble === null ? '' : `${lane.trouble.state} ${lane.trouble.code}`,
   ]);
   const head = ['lane', 'watermark', 'committed at', 'lag bytes', 'lag s', 'queued', 'trouble'];
   return [
     formatTable(head, lanes),
     formatSlot(status.slot),
+    ...status.lanes.flatMap(formatTrouble),
     ...status.problems,
     ...(status.gap === null ? [] : [formatGap(status.gap)]),
     ...(status.quarantine.length === 0 ? [] : [formatQuarantine(status.quarantine)]),
@@ -68,6 +67,15 @@ function formatSlot(slot: Status['slot']): string {
   if (slot === null) return 'slot: unknown';
   const reader = slot.isActive ? 'read' : 'not read by anybody';
   return `slot: ${reader}, holds ${slot.retainedBytes} bytes of WAL, ${slot.walStatus ?? 'nothing reserved'}`;
+}
+
+function formatTrouble({ lane, trouble }: Status['lanes'][number]): string[] {
+  if (trouble === null) return [];
+  const next =
+    trouble.state === 'halted'
+      ? '\n  Mend the cause (walbridge check names it), then send SIGHUP to the daemon, or start it again.'
+      : '';
+  return [`lane ${lane} ${trouble.state} since ${trouble.at}: ${trouble.code} ${trouble.what}${next}`];
 }
 
 function formatGap({ code, reason, entities }: NonNullable<Status['gap']>): string {

@@ -12,7 +12,13 @@ const verified = (entity: string, more: Partial<Status['verifications'][number]>
 it('names what is missing, what is in quarantine and what was found different, and sums up the rest', () => {
   const status = {
     slot: { isActive: false, retainedBytes: 5, walStatus: 'reserved' },
-    lanes: [],
+    lanes: [
+      {
+        lane: 'main',
+        lagSeconds: 0,
+        trouble: { state: 'halted', code: 'WB6020', at: '2026-11-25T04:00:00Z', what: 'It failed.' },
+      },
+    ],
     problems: [],
     gap: { code: 'WB7003', reason: 'The source was edited:\nWB2133 …\n', entities: ['contacts', 'leads'] },
     quarantine: [
@@ -29,6 +35,8 @@ it('names what is missing, what is in quarantine and what was found different, a
   const lines = formatStatus(status).split('\n');
   expect(lines.slice(lines.findIndex((line) => line.startsWith('slot:')))).toEqual([
     'slot: not read by anybody, holds 5 bytes of WAL, reserved',
+    'lane main halted since 2026-11-25T04:00:00Z: WB6020 It failed.',
+    '  Mend the cause (walbridge check names it), then send SIGHUP to the daemon, or start it again.',
     'changes are missing since WB7003: The source was edited:',
     'WB2133 …',
     '  walbridge backfill contacts leads --prune --detach lets the daemon go on, once the cause is mended.',
