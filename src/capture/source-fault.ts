@@ -12,6 +12,13 @@ const TRANSIENT_CLASSES = new Set(['08', '40', '53', '55', '57', '58', 'XX']);
 /** Of those classes, what does not pass: wrong state (a slot's), and a database or WAL that is gone. */
 const PERMANENT_STATES = new Set(['55000', '57P04', '58P01']);
 
+const refusals: Readonly<Record<string, string>> = {
+  '28P01': 'user or password',
+  '28000': 'no line of pg_hba.conf, or a role that may not log in',
+  '3D000': 'no such database',
+  '42501': 'a privilege misses',
+};
+
 /** Any error of a connection to the source. WB2001 transient; WB2002 access refused, WB2003 other permanent ones. */
 export function sourceFault(error: unknown): WalbridgeError {
   if (error instanceof WalbridgeError) return error;
@@ -26,7 +33,7 @@ export function sourceFault(error: unknown): WalbridgeError {
   }
   return fault('WB2001', 'transient', {
     what: `The connection to the source failed (${code || 'it was closed'}).`,
-    next: 'It is tried again by itself; if it goes on, check host, port, network and server.',
+    next: 'The daemon tries again by itself; if it goes on, check host, port, network and server.',
     cause: error,
   });
 }
@@ -35,7 +42,7 @@ function serverFault(error: DatabaseError): WalbridgeError {
   const state = error.code ?? '';
   if (state.startsWith('28') || state === '3D000' || state === '42501') {
     return fault('WB2002', 'permanent', {
-      what: `The source refused access (SQLSTATE ${state}).`,
+      what: `The source refused access: ${refusals[state] ?? 'login'} (SQLSTATE ${state}).`,
       next: "Check the source's user, password, database and pg_hba.conf; `walbridge init --dry-run` lists the privileges that miss.",
       cause: error,
     });
@@ -44,7 +51,7 @@ function serverFault(error: DatabaseError): WalbridgeError {
   if (isTransient) {
     return fault('WB2001', 'transient', {
       what: `The source ended the connection or could not serve it (SQLSTATE ${state}).`,
-      next: "It is tried again by itself; if it goes on, see the source's log.",
+      next: "The daemon tries again by itself; if it goes on, see the source's log.",
       cause: error,
     });
   }

@@ -4,7 +4,7 @@ import type { Settings } from '../config/settings.ts';
 import { readLaneQueue } from '../lanes/lane-queue.ts';
 import { openWarehouse } from '../warehouse/connection.ts';
 import { checkWarehouse } from '../warehouse/init.ts';
-import { openQueueBackend, warehouseOf } from './connections.ts';
+import { openQueueBackendOnce, warehouseOf } from './connections.ts';
 import {
   type Finding,
   inspectMappingFiles,
@@ -41,7 +41,7 @@ async function checkTargets(settings: Settings, { mappings }: LoadedMappings): P
 
 async function checkQueue(settings: Settings, lanes: readonly string[], log: Logger): Promise<Finding[]> {
   try {
-    const backend = openQueueBackend(settings, new FaultLog(log));
+    const backend = openQueueBackendOnce(settings, new FaultLog(log));
     for (const lane of lanes.slice(0, 1)) await readLaneQueue(backend, lane);
     return [];
   } catch (error) {

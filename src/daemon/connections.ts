@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { sourceConnection } from '../capture/source-client.ts';
 import type { StreamSource } from '../capture/stream-source.ts';
 import type { Settings } from '../config/settings.ts';
+import type { WalbridgeError } from '../fault/fault.ts';
 import { retry } from '../fault/retry.ts';
 import { QueueBackend, type QueueBackendSettings } from '../lanes/queue-backend.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
@@ -75,6 +76,13 @@ export function openWarehouseWhenReady(
   );
 }
 
+/** For roles: while the server is away, they wait. */
 export function openQueueBackend(settings: Settings, faults: Pick<FaultLog, 'report'>): QueueBackend {
   return new QueueBackend(queueBackendSettings(settings), (fault) => faults.report('queue', fault));
+}
+
+/** For commands: a server that is away is a fault within seconds, which the command reports itself. */
+export function openQueueBackendOnce(settings: Settings, faults: Pick<FaultLog, 'report'>): QueueBackend {
+  const onError = (fault: WalbridgeError) => faults.report('queue', fault);
+  return new QueueBackend(queueBackendSettings(settings), onError, 'command');
 }

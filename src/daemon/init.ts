@@ -7,7 +7,7 @@ import type { Settings } from '../config/settings.ts';
 import { ensureLaneQueue } from '../lanes/lane-queue.ts';
 import { openWarehouse } from '../warehouse/connection.ts';
 import { type InitReport, initWarehouse } from '../warehouse/init.ts';
-import { openQueueBackend, sourceOf, warehouseOf } from './connections.ts';
+import { openQueueBackendOnce, sourceOf, warehouseOf } from './connections.ts';
 import {
   type Finding,
   inspectMappingFiles,
@@ -62,7 +62,7 @@ export async function initialise(
   if (!warehouse.applied) return { findings, statements, applied: false };
 
   try {
-    const backend = openQueueBackend(settings, new FaultLog(log));
+    const backend = openQueueBackendOnce(settings, new FaultLog(log));
     for (const lane of report.lanes) await ensureLaneQueue(backend, lane);
   } catch (error) {
     return { findings: [...findings, unreachable('queue', error)], statements, applied: false };

@@ -11,7 +11,7 @@ import { openWarehouse } from '../warehouse/connection.ts';
 import { type Rewind, type RewindTarget, rewindLane, skipBatch } from '../warehouse/move-lane.ts';
 import type { Warehouse } from '../warehouse/session.ts';
 import { exportBatch } from './batch-export.ts';
-import { openQueueBackend, sourceOf, streamName, warehouseOf } from './connections.ts';
+import { openQueueBackendOnce, sourceOf, streamName, warehouseOf } from './connections.ts';
 import { eventReaders, type LoadedMappings, loadMappings } from './load-mappings.ts';
 import { FaultLog, type Logger } from './log.ts';
 
@@ -37,7 +37,7 @@ export async function rewind(
 export async function haltedBatch(settings: Settings, lane: string, log: Logger): Promise<HaltedBatch> {
   const loaded = await loadMappings(settings);
   requireLane(lane, loaded);
-  const backend = openQueueBackend(settings, new FaultLog(log));
+  const backend = openQueueBackendOnce(settings, new FaultLog(log));
   const halted = await readHaltedBatch(backend, lane, streamName(settings, loaded.mappings));
   if (halted !== null) return halted;
   throw new WalbridgeError({

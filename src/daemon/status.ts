@@ -11,7 +11,7 @@ import { openWarehouse } from '../warehouse/connection.ts';
 import { countOpenQuarantine, type OpenQuarantine } from '../warehouse/open-quarantine.ts';
 import { type PastVerification, readLastVerifications } from '../warehouse/verification-store.ts';
 import { readWatermarks } from '../warehouse/watermark.ts';
-import { openQueueBackend, sourceOf, warehouseOf } from './connections.ts';
+import { openQueueBackendOnce, sourceOf, warehouseOf } from './connections.ts';
 import { unreachable } from './inspection.ts';
 import { loadMappings } from './load-mappings.ts';
 import { FaultLog, type Logger } from './log.ts';
@@ -55,7 +55,7 @@ export async function readStatus(settings: Settings, log: Logger): Promise<Statu
       return null;
     }
   };
-  const backend = openQueueBackend(settings, new FaultLog(log));
+  const backend = openQueueBackendOnce(settings, new FaultLog(log));
   const [slot, known, queues] = await Promise.all([
     orNull(
       'source',

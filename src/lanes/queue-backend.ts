@@ -52,31 +52,35 @@ const COMMAND_WITHIN_MS = 5_000;
 export class QueueBackend {
   readonly #settings: QueueBackendSettings;
   readonly #onError: (fault: WalbridgeError) => void;
+  readonly #patience: Patience;
 
-  constructor(settings: QueueBackendSettings, onError: (fault: WalbridgeError) => void) {
+  /** `patience`: of the queues that are opened without another. */
+  constructor(
+    settings: QueueBackendSettings,
+    onError: (fault: WalbridgeError) => void,
+    patience: Patience = 'daemon',
+  ) {
     this.#settings = settings;
     this.#onError = onError;
+    this.#patience = patience;
   }
 
   /**
-   * Opens a queue, creating BullMQ's schema where it is missing; nothing else may open a fresh schema meanwhile. A command's has
-   * to be there.
+   * Opens a queue, creating BullMQ's schema where it is missing; nothing else may open a fresh schema meanwhile. With
+   * `patience` 'command' given here it has to be there.
    */
   async openQueue<Data = LaneJobData, Result = SettledValue>(
     name: string,
-    patience: Patience = 'daemon',
+    patience?: Patience,
   ): Promise<JobQueue<Data, Result>> {
+    const how = patience ?? this.#patience;
     const queue =
       this.#settings.kind === 'redis'
         ? new Queue(name, {
-            connection: redisConnection(this.#settings.url, patience),
+            connection: redisConnection(this.#settings.url, how),
             prefix: this.#settings.prefix,
           })
-        : new Queue(
-            name,
-            { connection: this.#postgres(patience === 'daemon', patience) },
-            createPostgresBackend,
-          );
+        : new Queue(name, { connection: this.#postgres(patience !== 'command', how) }, createPostgresBackend);
     queue.on('error', (error) => this.#onError(queueFault(error)));
     try {
       await queue.waitUntilReady();
@@ -164,16 +168,22 @@ function redisConnection(url: string, patience: Patience = 'daemon'): RedisOptio
 
 /** Trouble with the queue's server is always worth a retry: the queue is a buffer, never the only copy. */
 export function queueFault(error: unknown): WalbridgeError {
-  const code = (error as { code?: unknown }).code;
-  const named = typeof code === 'string' ? ` (${code})` : '';
+  const named = errorName(error);
   return new WalbridgeError(
     {
       code: 'WB5001',
       kind: 'transient',
-      what: `The queue's server did not answer as expected${named}.`,
+      what: `The queue's server did not answer as expected${named === '' ? '' : ` (${named})`}.`,
       safe: 'Nothing is lost: what the warehouse lacks is still in the WAL.',
       next: 'walbridge goes on by itself when the server is back.',
     },
     { cause: error },
   );
+}
+
+/** Node's code, an SQLSTATE, or the word that Redis begins its refusals with, such as WRONGPASS or NOAUTH. */
+function errorName(error: unknown): string {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (typeof code === 'string') return code;
+  return /^([A-Z]{3,})\b/.exec(String(message))?.[1] ?? '';
 }
