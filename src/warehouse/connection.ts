@@ -1,6 +1,7 @@
 // The pool of connections to a SQL Server, over mssql and tedious.
 // Guarantees: sessions all have the same SET options; a connection lost at rest never ends the process; what the driver
 // throws is classified before it leaves.
+import { isIP } from 'node:net';
 import mssql from 'mssql';
 import type { Connection } from 'tedious';
 import type { WalbridgeError } from '../fault/fault.ts';
@@ -75,6 +76,7 @@ function newPool(
     'connectionString' in where
       ? {}
       : { encrypt: where.encrypt ?? true, trustServerCertificate: where.trustServerCertificate ?? false };
+  const trusts = secure.trustServerCertificate ?? base.options?.trustServerCertificate ?? false;
   return new mssql.ConnectionPool({
     ...base,
     connectionTimeout: options.connectTimeoutMs ?? base.connectionTimeout ?? 15_000,
@@ -90,6 +92,8 @@ function newPool(
     options: {
       ...base.options,
       ...secure,
+      // No address may stand as a server's name in TLS: Node warns of it at each start. Where no certificate is checked, any does.
+      ...(trusts && isIP(base.server) !== 0 && { serverName: 'warehouse' }),
       appName: 'walbridge',
       useUTC: true,
       // XACT_ABORT: any error ends the transaction, so that nothing half-done can be committed.
