@@ -14,7 +14,7 @@ export function formatFindings(findings: readonly Finding[]): string {
     ]);
   const due = sorted.filter(({ mendedByInit }) => mendedByInit);
   if (due.length > 0) {
-    lines.push(...due.map(lineOf));
+    lines.push(...new Set(due.map(lineOf)));
     lines.push('    walbridge init; its --dry-run prints the statements.');
   }
   return lines.map((line) => `${line}\n`).join('');

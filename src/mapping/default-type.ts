@@ -144,7 +144,7 @@ function sizedType(
 
 function unknownType(word: string): string {
   const nearest = nearestName(word, typeNames);
-  return `no SQL Server type that walbridge writes: ${quote(word)}${nearest === null ? '' : `; nearest: ${nearest}`}`;
+  return `a SQL Server type that walbridge writes; there is no ${quote(word)} among them${nearest === null ? '' : `; nearest: ${nearest}`}`;
 }
 
 function quote(text: string): string {

@@ -81,7 +81,7 @@ export async function checkWarehouse(
       severity: 'error',
       entity,
       object: targets.find((target) => target.entity === entity)?.table ?? entity,
-      message: 'The table is not ready for this mapping; run walbridge init, or the statement.',
+      message: 'The table is not ready for this mapping; run walbridge init.',
       statement: sql,
     }),
   );

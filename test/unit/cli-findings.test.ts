@@ -20,6 +20,7 @@ describe('findings', () => {
       finding('advised', { severity: 'advice', next: null }),
       finding('wrong'),
       finding('due too', { mendedByInit: true }),
+      finding('due', { mendedByInit: true }),
     ];
     expect(formatFindings(findings)).toBe(`error [warehouse] wrong
     mend wrong
@@ -29,7 +30,7 @@ error [warehouse] due
 error [warehouse] due too
     walbridge init; its --dry-run prints the statements.
 `);
-    expect(countFindings(findings)).toBe('3 errors, of which `walbridge init` mends 2, 0 warnings, 1 advice');
+    expect(countFindings(findings)).toBe('4 errors, of which `walbridge init` mends 3, 0 warnings, 1 advice');
     expect(countFindings([finding('one')])).toBe('1 error, 0 warnings, 0 advice');
   });
 });
