@@ -23,11 +23,13 @@ WORKDIR /app
 COPY package.json ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
+# `docker compose exec walbridge walbridge status`
+RUN chmod 755 dist/cli/main.js && ln -s /app/dist/cli/main.js /usr/local/bin/walbridge
 USER node
 # /metrics, /healthz and /readyz, where http.listen says so.
 EXPOSE 9464
 # Asks this container's own daemon at http.listen; without it, source, queue and warehouse, as `walbridge status` does.
 HEALTHCHECK --interval=30s --timeout=25s --start-period=60s --retries=3 \
-  CMD ["node", "/app/dist/cli/main.js", "health"]
-ENTRYPOINT ["node", "/app/dist/cli/main.js"]
+  CMD ["walbridge", "health"]
+ENTRYPOINT ["walbridge"]
 CMD ["run"]
