@@ -2,6 +2,7 @@
 // once as it asks for.
 // Guarantees: a fault of a backfill is its own and never the stream's; what is paused or cancelled stops at its chunk; one that
 // was cut off by the end of a daemon goes on in the next.
+import { errorCode } from '../capture/source-fault.ts';
 import type { TableDescription } from '../change/table-description.ts';
 import { asWalbridgeError, WalbridgeError } from '../fault/fault.ts';
 import type { Backoff } from '../fault/retry.ts';
@@ -140,12 +141,18 @@ async function runStep(
     if (signal.aborted) return;
     const fault = asWalbridgeError(error);
     faults.report(`backfill of ${step.entity}`, fault);
-    const hint = step.options.where === null ? '' : ' The condition given with --where may be the cause.';
+    const hint = step.options.where === null ? '' : conditionHint(fault);
     const text = `${fault.what}${hint} ${fault.next}`;
     await finishBackfill(warehouse, step, { code: fault.code, text }).catch((failure) =>
       faults.report('backfills', asWalbridgeError(failure)),
     );
   }
+}
+
+/** PostgreSQL's words where it does not understand the condition (class 42): they name columns and words of it, no row's values. */
+function conditionHint({ cause }: WalbridgeError): string {
+  const isOfSyntax = cause instanceof Error && /^42(?!501)/.test(errorCode(cause));
+  return ` The condition given with --where may be the cause${isOfSyntax ? `: ${cause.message}` : ''}.`;
 }
 
 function unknownEntity(entity: string): WalbridgeError {

@@ -389,7 +389,11 @@ test('a backfill that fails says why, and the stream goes on', async () => {
   const id = await request(bridge, { entities: ['ids'], where: 'no_such_column = 1', prune: false });
   await until('the failure', async () => (await steps(bridge, id))[0]?.state === 'failed', 60_000);
   const [step] = await steps(bridge, id);
-  expect(step).toMatchObject({ state: 'failed', errorCode: 'WB2003' });
+  expect(step).toMatchObject({
+    state: 'failed',
+    errorCode: 'WB2003',
+    error: expect.stringContaining('--where may be the cause: column "no_such_column" does not exist.'),
+  });
   await jobBecomes(id, 'failed');
   expect((await jobs.getJob(id))?.failedReason).toContain('WB2003 (ids)');
   const failed = await jobs.getJob(id);
