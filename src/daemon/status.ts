@@ -8,7 +8,7 @@ import type { Settings } from '../config/settings.ts';
 import { type LaneQueueStatus, readLaneQueue } from '../lanes/lane-queue.ts';
 import { type Gap, readAcknowledgementRecord } from '../warehouse/acknowledgement-record.ts';
 import { openWarehouse } from '../warehouse/connection.ts';
-import { countOpenQuarantine, type OpenQuarantine } from '../warehouse/open-quarantine.ts';
+import { type OpenQuarantine, openQuarantineByCode } from '../warehouse/open-quarantine.ts';
 import { type PastVerification, readLastVerifications } from '../warehouse/verification-store.ts';
 import { readWatermarks } from '../warehouse/watermark.ts';
 import { openQueueBackendOnce, sourceOf, warehouseOf } from './connections.ts';
@@ -116,7 +116,7 @@ async function inWarehouse(settings: Settings): Promise<{
   const warehouse = await openWarehouse(warehouseOf(settings), { poolSize: 1 });
   try {
     const watermarks = await readWatermarks(warehouse);
-    const quarantine = await countOpenQuarantine(warehouse);
+    const quarantine = await openQuarantineByCode(warehouse);
     const record = await readAcknowledgementRecord(warehouse, settings.source.slot);
     const verifications = (await readLastVerifications(warehouse)) ?? [];
     return { watermarks, quarantine, gap: record?.gap ?? null, verifications };

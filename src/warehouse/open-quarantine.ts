@@ -16,7 +16,7 @@ export interface OpenQuarantine {
 }
 
 /** Open rows by entity and code; the most first. */
-export async function countOpenQuarantine(session: SqlSession): Promise<OpenQuarantine[]> {
+export async function openQuarantineByCode(session: SqlSession): Promise<OpenQuarantine[]> {
   const { rows } = await session.batch<{ entity: string; code: string; row_count: number; last_at: string }>(
     `SELECT entity, code, COUNT(*) AS row_count, REPLACE(CONVERT(varchar(23), SWITCHOFFSET(MAX(quarantined_at), '+00:00'), 121), ' ', 'T') + 'Z' AS last_at
 FROM ${controlTable('quarantine')} WHERE resolved_at IS NULL GROUP BY entity, code ORDER BY COUNT(*) DESC, entity, code`,

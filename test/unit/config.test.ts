@@ -68,7 +68,7 @@ describe('configuration', () => {
       '',
     ]) {
       expect(findings(`${minimal}http: {listen: '${text}'}\n`)).toEqual([
-        'WB1002 /etc/walbridge/walbridge.yaml:7:16: found http.listen of another kind, expected an address and a port, such as 127.0.0.1:9464 or [::]:9464',
+        `WB1002 /etc/walbridge/walbridge.yaml:7:16: found http.listen: "${text}", expected an address and a port, such as 127.0.0.1:9464 or [::]:9464`,
       ]);
     }
     expect(findings(minimal, { WALBRIDGE_HTTP_LISTEN: '9464' })[0]).toMatch(
