@@ -15,7 +15,7 @@ export async function readSchemaFolder(folder: string): Promise<SchemaFile[]> {
         kind: 'permanent',
         what: `The schema folder ${folder} could not be read (${(error as NodeJS.ErrnoException).code}).`,
         safe: 'Nothing was started.',
-        next: 'Set the schemas folder in the config file, or give walbridge the right to read it.',
+        next: 'Make it (`walbridge generate` does), set schemas in the configuration, or give walbridge the right to read it.',
       },
       { cause: error },
     );

@@ -74,7 +74,7 @@ async function readMappingFolder(folder: string): Promise<MappingFile[]> {
         kind: 'permanent',
         what: `The mapping folder ${folder} could not be read (${(error as { code?: string }).code}).`,
         safe: 'Nothing was started.',
-        next: 'Set the mappings folder in the configuration, or give walbridge the right to read it.',
+        next: 'Make it (`walbridge generate` does), set mappings in the configuration, or give walbridge the right to read it.',
       },
       { cause: error },
     );
