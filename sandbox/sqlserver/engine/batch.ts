@@ -2,7 +2,7 @@
 // So each statement that ends with a semicolon is parsed, and remembered, by itself where that gives the same.
 import type { Statement } from './ast.ts';
 import { SqlError } from './errors.ts';
-import { parseBatch } from './parse-batch.ts';
+import { parseBatch } from './parse.ts';
 
 /** A statement of a batch, whose lines count from `before`: the lines of the batch in front of it. */
 export interface Placed {

@@ -1,8 +1,8 @@
 // INSERT BULK as COPY FROM STDIN: a chunk of rows becomes one text, written no faster than PostgreSQL takes it.
 import type { BulkTarget, ColumnMetadata, Value } from '../session.ts';
-import { errors, SqlError, Unreadable } from './errors.ts';
+import { SqlError, sqlError, Unreadable } from './errors.ts';
 import { momentIn } from './moment.ts';
-import { parseName } from './parse-batch.ts';
+import { parseName } from './parse.ts';
 import { guarded, type Running, translated, writable } from './run.ts';
 import { type ColumnMeta, quote, reference, same, shown } from './scope.ts';
 import { type Sight, Watch } from './seen.ts';
@@ -24,7 +24,7 @@ export async function loadBulk(
     const { made: table } = await translated(run, null, '', (b) => b.around.table(parseName(target.table)));
     const columns = target.columns.map((c) => {
       const column = table.columns.find((m) => same(m.name, c.name));
-      if (!column) throw errors.column(c.name);
+      if (!column) throw sqlError(207, c.name);
       return column;
     });
     const watches = columns.map(() => new Watch());
@@ -86,15 +86,9 @@ function encoder(
       return (value) => {
         if (value.length > limit && value.trimEnd().length > limit) {
           if (announced > limit) {
-            throw new SqlError(
-              2628,
-              `String or binary data would be truncated in table '%database%.${table}', column '${column.name}'. Truncated value: '${value.slice(0, limit)}'.`,
-            );
+            throw sqlError(2628, table, column.name, value.slice(0, limit));
           }
-          throw new SqlError(
-            4815,
-            `Received an invalid column length from the bcp client for colid ${index + 1}.`,
-          );
+          throw sqlError(4815, index + 1);
         }
         const kept = value.length > limit ? value.slice(0, limit) : fixed ? value.padEnd(limit) : value;
         watch.see(kept);
@@ -105,11 +99,7 @@ function encoder(
       const limit =
         type.length === 'max' || type.length === undefined ? Number.POSITIVE_INFINITY : type.length;
       return (value) => {
-        if ((value.length - 2) / 2 > limit)
-          throw new SqlError(
-            4815,
-            `Received an invalid column length from the bcp client for colid ${index + 1}.`,
-          );
+        if ((value.length - 2) / 2 > limit) throw sqlError(4815, index + 1);
         return `\\${value}`;
       };
     }

@@ -4,7 +4,7 @@ import type { SqlType } from '../session.ts';
 import type { OrderItem, Over } from './ast.ts';
 import type { Call } from './call.ts';
 import { convert } from './convert.ts';
-import { SqlError, unsupported } from './errors.ts';
+import { type SqlError, sqlError, unsupported } from './errors.ts';
 import type { Binder } from './expression.ts';
 import { ordered } from './operators.ts';
 import type { Bound, Scope } from './scope.ts';
@@ -35,7 +35,7 @@ export function bindAggregate(binder: Binder, call: Call, scope: Scope): Bound {
   binder.aggregated = true;
   const over = call.over ? ` OVER (${window(binder, call.over, scope)})` : '';
   if (RANKING.has(call.name) || SHARES.has(call.name) || OFFSETS.has(call.name)) {
-    if (!call.over) throw new SqlError(10753, `The function '${call.name}' must have an OVER clause.`, 1, 15);
+    if (!call.over) throw sqlError(10753, call.name);
     return ranked(binder, call, scope, over);
   }
   const distinct = call.distinct ? 'DISTINCT ' : '';
@@ -53,8 +53,7 @@ export function bindAggregate(binder: Binder, call: Call, scope: Scope): Bound {
   }
   if (call.name === 'STRING_AGG') return stringAgg(binder, call, scope, over);
   const [arg] = call.args;
-  if (!arg || call.args.length !== 1)
-    throw new SqlError(174, `The ${call.name} function requires 1 argument(s).`, 1, 15);
+  if (!arg || call.args.length !== 1) throw sqlError(174, call.name, 1);
   const e = binder.scalar(arg, scope);
   if (call.name === 'MIN' || call.name === 'MAX') {
     if (e.type.name === 'bit') throw invalid(e, call.name);
@@ -88,8 +87,7 @@ export function bindAggregate(binder: Binder, call: Call, scope: Scope): Bound {
   return finish(`(${name}(${distinct}${convert(e, FLOAT).sql})${over})`, FLOAT, true);
 }
 
-const invalid = (e: Bound, name: string): SqlError =>
-  new SqlError(8117, `Operand data type ${e.type.name} is invalid for ${name.toLowerCase()} operator.`);
+const invalid = (e: Bound, name: string): SqlError => sqlError(8117, e.type.name, name.toLowerCase());
 
 function summed(type: SqlType): SqlType {
   if (type.name === 'tinyint' || type.name === 'smallint' || type.name === 'int') return INT;
@@ -99,7 +97,7 @@ function summed(type: SqlType): SqlType {
 
 function stringAgg(binder: Binder, call: Call, scope: Scope, over: string): Bound {
   const [value, separator] = call.args;
-  if (!value || !separator) throw new SqlError(174, 'The string_agg function requires 2 argument(s).', 1, 15);
+  if (!value || !separator) throw sqlError(174, 'string_agg', 2);
   const bound = binder.scalar(value, scope);
   const e = category(bound.type) === 'string' ? bound : convert(bound, nvarchar(4000));
   const order = call.within.length > 0 ? ` ORDER BY ${orderBy(binder, call.within, scope)}` : '';
@@ -127,7 +125,7 @@ function ranked(binder: Binder, call: Call, scope: Scope, over: string): Bound {
     };
   }
   const [e, offset, preset] = args;
-  if (!e) throw new SqlError(174, `The ${name} function requires 1 argument(s).`, 1, 15);
+  if (!e) throw sqlError(174, name, 1);
   const list = [
     e.sql,
     ...(offset ? [convert(offset, INT).sql] : []),

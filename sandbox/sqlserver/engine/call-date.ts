@@ -3,7 +3,7 @@
 import type { SqlType } from '../session.ts';
 import { argumentCount, type Bind, type Call } from './call.ts';
 import { convert, dateAsMoment } from './convert.ts';
-import { SqlError, unsupported } from './errors.ts';
+import { sqlError, unsupported } from './errors.ts';
 import type { Binder } from './expression.ts';
 import type { Bound, Scope } from './scope.ts';
 import { BIGINT, category, INT, nvarchar, pgType } from './types.ts';
@@ -25,8 +25,7 @@ function part(call: Call): string {
   const [first] = call.args;
   const word = first?.k === 'column' ? first.name.join('.') : '';
   const name = PARTS.get(word.toLowerCase());
-  if (!name)
-    throw new SqlError(155, `'${word}' is not a recognized ${call.name.toLowerCase()} option.`, 1, 15);
+  if (!name) throw sqlError(155, word, call.name.toLowerCase());
   return name;
 }
 

@@ -4,7 +4,7 @@
 import { format } from './call-format.ts';
 import { type Functions, integer, like, made, type Plain, string, takes, varying } from './call-plain.ts';
 import { convert } from './convert.ts';
-import { SqlError, unsupported } from './errors.ts';
+import { sqlError, unsupported } from './errors.ts';
 import { concatenation, likeAsRegex } from './operators.ts';
 import { type Bound, text } from './scope.ts';
 import { BIGINT, category, FLOAT, fixedBytes, INT, isUnicode, nvarchar, varchar } from './types.ts';
@@ -45,12 +45,7 @@ export function pathAsArray(path: string): string {
       return '';
     },
   );
-  if (rest.trim())
-    throw new SqlError(
-      13607,
-      `JSON path is not properly formatted. Unexpected character '${rest.trim()[0]}' is found at position ${path.length - rest.length}.`,
-      4,
-    );
+  if (rest.trim()) throw sqlError(13607, rest.trim()[0], path.length - rest.length);
   return `{${steps.map((s) => `"${s.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`).join(',')}}`;
 }
 

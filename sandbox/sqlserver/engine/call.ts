@@ -8,7 +8,7 @@ import { METADATA_FUNCTIONS, SYSNAME } from './call-metadata.ts';
 import { NUMBER_FUNCTIONS } from './call-number.ts';
 import type { Functions } from './call-plain.ts';
 import { TEXT_FUNCTIONS } from './call-text.ts';
-import { errors, SqlError, unsupported } from './errors.ts';
+import { type SqlError, sqlError, unsupported } from './errors.ts';
 import type { Binder } from './expression.ts';
 import type { Bound, Scope } from './scope.ts';
 import { BIGINT, decimal, INT, nvarchar } from './types.ts';
@@ -74,7 +74,7 @@ export function bindCall(binder: Binder, call: Call, scope: Scope): Bound {
   if (date) return date(binder, call, scope);
   const plain = Object.hasOwn(PLAIN, name) ? PLAIN[name] : undefined;
   if (!plain) {
-    if (name.startsWith('@@')) throw name in SESSION ? errors.syntax(name) : unsupported(name);
+    if (name.startsWith('@@')) throw name in SESSION ? sqlError(102, name) : unsupported(name);
     throw unsupported(`function ${name}`);
   }
   const { min, max, make } = plain;
@@ -83,5 +83,5 @@ export function bindCall(binder: Binder, call: Call, scope: Scope): Bound {
 }
 
 export function argumentCount(name: string, count: number): SqlError {
-  return new SqlError(174, `The ${name.toLowerCase()} function requires ${count} argument(s).`, 1, 15);
+  return sqlError(174, name.toLowerCase(), count);
 }

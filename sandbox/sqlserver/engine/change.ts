@@ -2,7 +2,7 @@
 // a row that another transaction changed meanwhile is tested again; other shapes go through the rows' physical places.
 import type { Expr, Output, SelectItem, Source, Statement } from './ast.ts';
 import { assign, convert } from './convert.ts';
-import { errors, SqlError, unsupported } from './errors.ts';
+import { type SqlError, sqlError, unsupported } from './errors.ts';
 import type { Binder, QueryColumn } from './expression.ts';
 import { bindSource } from './from.ts';
 import { bindCtes, selectList } from './query.ts';
@@ -40,10 +40,7 @@ export function bindInsert(binder: Binder, insert: Insert): BoundChange {
       : table.columns.filter((c) => !c.computed && (!c.identity || withIdentity));
   const identity = columns.find((c) => c.identity);
   if (identity && !withIdentity) {
-    throw new SqlError(
-      544,
-      `Cannot insert explicit value for identity column in table '${table.name}' when IDENTITY_INSERT is set to OFF.`,
-    );
+    throw sqlError(544, table.name);
   }
   binder.writes.push({ table, columns: table.columns.map((c) => c.name) });
   const head = `INSERT INTO ${reference(table)}`;
@@ -74,31 +71,14 @@ function insertSource(
   }
   const bound = binder.query(source, outer);
   if (bound.columns.length !== columns.length) {
-    throw new SqlError(
-      bound.columns.length < columns.length ? 120 : 121,
-      `The select list for the INSERT statement contains ${bound.columns.length < columns.length ? 'fewer' : 'more'} items than the insert list. The number of SELECT values must match the number of INSERT columns.`,
-      1,
-      15,
-    );
+    throw sqlError(bound.columns.length < columns.length ? 120 : 121);
   }
   const values = bound.columns.map((c, i) => assign({ ...c, sql: `_q._c${i + 1}` }, columns[i]!, table));
   return `SELECT ${values.join(',')} FROM (${bound.sql}) AS _q(${values.map((_, i) => `_c${i + 1}`).join(',')})`;
 }
 
 function valueCount(many: boolean, columns: number): SqlError {
-  return columns === 0 || many
-    ? new SqlError(
-        110,
-        'There are fewer columns in the INSERT statement than values specified in the VALUES clause. The number of values in the VALUES clause must match the number of columns specified in the INSERT statement.',
-        1,
-        15,
-      )
-    : new SqlError(
-        109,
-        'There are more columns in the INSERT statement than values specified in the VALUES clause. The number of values in the VALUES clause must match the number of columns specified in the INSERT statement.',
-        1,
-        15,
-      );
+  return sqlError(columns === 0 || many ? 110 : 109);
 }
 
 function valueFor(binder: Binder, e: Expr, column: ColumnMeta, table: TableMeta, scope: Scope): string {
@@ -108,12 +88,8 @@ function valueFor(binder: Binder, e: Expr, column: ColumnMeta, table: TableMeta,
 
 function columnOf(table: TableMeta, name: string): ColumnMeta {
   const column = table.columns.find((c) => same(c.name, name));
-  if (!column) throw errors.column(name);
-  if (column.computed)
-    throw new SqlError(
-      271,
-      `The column "${column.name}" cannot be modified because it is either a computed column or is the result of a UNION operator.`,
-    );
+  if (!column) throw sqlError(207, name);
+  if (column.computed) throw sqlError(271, column.name);
   return column;
 }
 
@@ -124,7 +100,7 @@ export function bindUpdate(binder: Binder, update: Update): BoundChange {
   const table = plan.target.table!;
   const set = update.set.map(({ column, e }) => {
     const meta = columnOf(table, column);
-    if (meta.identity) throw new SqlError(8102, `Cannot update identity column '${meta.name}'.`);
+    if (meta.identity) throw sqlError(8102, meta.name);
     return { column: quote(meta.name), value: valueFor(binder, e, meta, table, scope), name: meta.name };
   });
   binder.writes.push({ table, columns: set.map((s) => s.name) });
@@ -276,8 +252,7 @@ function output(
     clause.columns.length > 0
       ? clause.columns.map((n) => columnOf(into, n))
       : into.columns.filter((c) => !c.identity && !c.computed);
-  if (targets.length !== columns.length)
-    throw new SqlError(213, 'Column name or number of supplied values does not match table definition.');
+  if (targets.length !== columns.length) throw sqlError(213);
   const returning = list.map((i, n) => `${i.value.sql} AS _c${n + 1}`).join(', ');
   const values = columns.map((c, n) => assign({ ...c, sql: `_o._c${n + 1}` }, targets[n]!, into));
   const head = ctes ? `${ctes.trimEnd()}, ` : 'WITH ';

@@ -2,7 +2,7 @@
 // (https://learn.microsoft.com/sql/t-sql/functions/cast-and-convert-transact-sql)
 import type { SqlType } from '../session.ts';
 import { fromBinary, limited, toBinary } from './convert-binary.ts';
-import { errors, SqlError, unsupported } from './errors.ts';
+import { sqlError, unsupported } from './errors.ts';
 import { type Bound, type ColumnMeta, shown, type TableMeta, text } from './scope.ts';
 import { asDecimal, category, isFixed, isFloat, isInteger, isUnicode, pgType } from './types.ts';
 
@@ -38,8 +38,8 @@ export function convert(e: Bound, to: SqlType, how: Conversion = {}): Bound {
   if (bytes) return result(bytes);
   if (how.implicit)
     throw from === 'date' || into === 'date'
-      ? errors.clash(e.type.name, to.name)
-      : errors.implicit(e.type.name, to.name);
+      ? sqlError(206, e.type.name, to.name)
+      : sqlError(257, e.type.name, to.name);
   if (
     (from === 'date' && into === 'number') ||
     (from === 'number' && into === 'date') ||
@@ -48,11 +48,7 @@ export function convert(e: Bound, to: SqlType, how: Conversion = {}): Bound {
   ) {
     throw unsupported(`conversion from ${e.type.name} to ${to.name}`);
   }
-  throw new SqlError(
-    529,
-    `Explicit conversion from data type ${e.type.name} to ${to.name} is not allowed.`,
-    2,
-  );
+  throw sqlError(529, e.type.name, to.name);
 }
 
 /** Whether every value of `from` is short enough for `to`. */
@@ -180,7 +176,7 @@ function dateToDate(e: Bound, to: SqlType): string {
   if (e.type.name === to.name && (e.type.scale ?? 0) <= (to.scale ?? 0)) return e.sql;
   if (to.name === 'datetimeoffset') return `_sandbox.round_moment(${dateAsMoment(e)},${to.scale ?? 7})`;
   if ((e.type.name === 'date' && to.name === 'time') || (e.type.name === 'time' && to.name === 'date')) {
-    throw errors.clash(e.type.name, to.name);
+    throw sqlError(206, e.type.name, to.name);
   }
   const local =
     e.type.name === 'datetimeoffset'

@@ -1,7 +1,7 @@
 // Columns of a definition: their type, collation, identity, default and computation, and the comment that keeps the rest.
 import type { ColumnDefinition } from './ast.ts';
 import { assign } from './convert.ts';
-import { SqlError } from './errors.ts';
+import { sqlError } from './errors.ts';
 import type { Binder } from './expression.ts';
 import { tableScope } from './from.ts';
 import { collationOf } from './operators.ts';
@@ -10,8 +10,7 @@ import { category, pgType } from './types.ts';
 
 export function columnMeta(c: ColumnDefinition, nullable: boolean): ColumnMeta {
   const string = category(c.type) === 'string';
-  if (c.collation && !string)
-    throw new SqlError(452, `COLLATE clause cannot be used on types other than string: column '${c.name}'.`);
+  if (c.collation && !string) throw sqlError(452, c.name);
   const collation = c.collation ? collationOf(c.collation) : string ? 'default' : null;
   const note: ColumnNote = {
     type: c.type,

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Constraint, Statement } from './ast.ts';
 import { assign } from './convert.ts';
 import { comment } from './define-column.ts';
-import { errors, SqlError } from './errors.ts';
+import { sqlError } from './errors.ts';
 import type { Binder } from './expression.ts';
 import { tableScope } from './from.ts';
 import { quote, reference, Scope, same, shown, type TableMeta, text } from './scope.ts';
@@ -18,7 +18,7 @@ function columnNames(table: TableMeta, names: readonly string[]): string {
   return names
     .map((n) => {
       const column = table.columns.find((c) => same(c.name, n));
-      if (!column) throw new SqlError(1911, `Column name '${n}' does not exist in the target table or view.`);
+      if (!column) throw sqlError(1911, n);
       return quote(column.name);
     })
     .join(',');
@@ -44,12 +44,7 @@ export function addConstraint(binder: Binder, c: Constraint, table: TableMeta): 
     }
     case 'default': {
       const column = table.columns.find((m) => same(m.name, c.column));
-      if (!column)
-        throw new SqlError(
-          1752,
-          `Column '${c.column}' in table '${table.name}' is invalid for creating a default constraint.`,
-          0,
-        );
+      if (!column) throw sqlError(1752, c.column, table.name);
       const value = binder.scalar(c.e, new Scope(null));
       const note = {
         ...column.note,
@@ -73,11 +68,7 @@ function foreignKey(binder: Binder, c: Extract<Constraint, { k: 'foreign' }>, ta
     c.references.length === 0 ? k.kind === 'PK' : k.kind !== 'FK' && same(k.column, c.references.join(',')),
   );
   if (!key) {
-    throw new SqlError(
-      1776,
-      `There are no primary or candidate keys in the referenced table '${shown(to)}' that match the referencing column list in the foreign key '${name}'.`,
-      0,
-    );
+    throw sqlError(1776, shown(to), name);
   }
   const columns = columnNames(to, key.column.split(','));
   const kind = key.kind === 'PK' ? 'PRIMARY KEY' : 'UNIQUE NULLS NOT DISTINCT';
@@ -96,10 +87,7 @@ END $mend$;\n`;
 export function createIndex(binder: Binder, index: Of<'createIndex'>): string {
   const table = binder.around.table(index.table);
   if (table.keys.some((k) => same(k.name, index.name))) {
-    throw new SqlError(
-      1913,
-      `The operation failed because an index or statistics with name '${index.name}' already exists on table '${shown(table)}'.`,
-    );
+    throw sqlError(1913, index.name, shown(table));
   }
   const pg = `ix_${createHash('md5').update(`${table.schema}.${table.name}.${index.name}`.toLowerCase()).digest('hex')}`;
   const note = text(JSON.stringify({ name: index.name, clustered: index.clustered, filter: index.text }));
@@ -124,13 +112,9 @@ export function dropIndex(binder: Binder, drop: Of<'dropIndex'>): string {
   const table = binder.around.table(drop.table);
   const key = table.keys.find((k) => same(k.name, drop.name));
   if (!key && drop.ifExists) return '';
-  if (!key) throw errors.cannotDrop('index', `${shown(table)}.${drop.name}`);
+  if (!key) throw sqlError(3701, 'index', `${shown(table)}.${drop.name}`);
   if (key.kind !== 'IX')
-    throw new SqlError(
-      3723,
-      `An explicit DROP INDEX is not allowed on index '${shown(table)}.${drop.name}'. It is being used for ${key.kind === 'PK' ? 'PRIMARY KEY' : 'UNIQUE KEY'} constraint enforcement.`,
-      4,
-    );
+    throw sqlError(3723, shown(table), drop.name, key.kind === 'PK' ? 'PRIMARY KEY' : 'UNIQUE KEY');
   if (key.constraint) return `ALTER TABLE ${reference(table)} DROP CONSTRAINT ${quote(key.pg)}`;
   return `DROP INDEX ${quote(table.schema)}.${quote(key.pg)}`;
 }

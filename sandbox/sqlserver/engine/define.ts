@@ -3,7 +3,7 @@ import type { ColumnDefinition, Constraint, Name, Statement } from './ast.ts';
 import { assign } from './convert.ts';
 import { collateOf, columnLine, columnMeta, comment, withComputed } from './define-column.ts';
 import { addConstraint, generated } from './define-key.ts';
-import { errors, SqlError, unsupported } from './errors.ts';
+import { sqlError, unsupported } from './errors.ts';
 import type { Binder, QueryColumn } from './expression.ts';
 import {
   type ColumnMeta,
@@ -46,18 +46,12 @@ export function createTable(binder: Binder, schema: string, name: string, parts:
   };
   const columns = table.columns.map((meta, i) => withDefault(binder, meta, parts.columns[i]!, name));
   const repeated = metas.find((m, i) => metas.findIndex((n) => same(n.name, m.name)) < i);
-  if (repeated)
-    throw new SqlError(
-      2705,
-      `Column names in each table must be unique. Column name '${repeated.name}' in table '${name}' is specified more than once.`,
-      3,
-    );
+  if (repeated) throw sqlError(2705, repeated.name, name);
   const wide =
     primary?.k === 'key'
       ? primary.columns.find((p) => table.columns.find((c) => same(c.name, p))?.nullable)
       : undefined;
-  if (wide !== undefined)
-    throw new SqlError(8111, `Cannot define PRIMARY KEY constraint on nullable column in table '${name}'.`);
+  if (wide !== undefined) throw sqlError(8111, name);
   const lines = parts.columns.map((c, i) => columnLine(binder, c, table.columns[i]!, table, true));
   const temporary = schema === 'pg_temp' ? 'TEMPORARY ' : '';
   // A foreign key may refer to a key of the table itself.
@@ -126,12 +120,7 @@ export function addColumns(binder: Binder, add: Of<'addColumns'>): string {
   const before = binder.around.table(add.table);
   const metas = add.columns.map((c) => columnMeta(c, c.nullable !== false && !c.identity));
   const clash = metas.find((m) => before.columns.some((c) => same(c.name, m.name)));
-  if (clash)
-    throw new SqlError(
-      2705,
-      `Column names in each table must be unique. Column name '${clash.name}' in table '${shown(before)}' is specified more than once.`,
-      4,
-    );
+  if (clash) throw sqlError(2705, clash.name, shown(before));
   const table = withComputed(binder, { ...before, columns: [...before.columns, ...metas] }, add.columns);
   const lines = add.columns.flatMap((c) => {
     const meta = table.columns.find((m) => m.name === c.name)!;
@@ -153,12 +142,8 @@ export function addColumns(binder: Binder, add: Of<'addColumns'>): string {
 export function alterColumn(binder: Binder, alter: Of<'alterColumn'>): string {
   const table = binder.around.table(alter.table);
   const old = table.columns.find((c) => same(c.name, alter.column.name));
-  if (!old)
-    throw new SqlError(
-      4924,
-      `ALTER TABLE ALTER COLUMN failed because column '${alter.column.name}' does not exist in table '${table.name}'.`,
-    );
-  if (alter.column.default || alter.column.identity) throw errors.syntax('DEFAULT');
+  if (!old) throw sqlError(4924, 'ALTER COLUMN', alter.column.name, table.name);
+  if (alter.column.default || alter.column.identity) throw sqlError(102, 'DEFAULT');
   const fresh = columnMeta(alter.column, alter.column.nullable !== false);
   const meta: ColumnMeta = {
     ...fresh,
@@ -182,7 +167,7 @@ export function dropParts(binder: Binder, drop: Of<'dropColumns'>): string {
   for (const name of drop.constraints) {
     const key = table.keys.find((k) => same(k.name, name) && k.kind !== 'IX');
     if (!key && drop.ifExists) continue;
-    if (!key) throw new SqlError(3728, `'${name}' is not a constraint.`);
+    if (!key) throw sqlError(3728, name);
     if (key.kind !== 'DF') sql.push(`${place} DROP CONSTRAINT ${quote(key.pg)}`);
     else {
       const column = table.columns.find((c) => c.name === key.column)!;
@@ -196,11 +181,7 @@ export function dropParts(binder: Binder, drop: Of<'dropColumns'>): string {
   for (const name of drop.columns) {
     const column = table.columns.find((c) => same(c.name, name));
     if (!column && drop.ifExists) continue;
-    if (!column)
-      throw new SqlError(
-        4924,
-        `ALTER TABLE DROP COLUMN failed because column '${name}' does not exist in table '${table.name}'.`,
-      );
+    if (!column) throw sqlError(4924, 'DROP COLUMN', name, table.name);
     sql.push(`${place} DROP COLUMN ${quote(column.name)}`);
   }
   return sql.join(';\n');

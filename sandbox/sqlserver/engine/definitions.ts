@@ -2,7 +2,7 @@
 import type { Statement } from './ast.ts';
 import * as define from './define.ts';
 import { createIndex, dropIndex } from './define-key.ts';
-import { errors, SqlError, unsupported } from './errors.ts';
+import { SqlError, sqlError, unsupported } from './errors.ts';
 import { finish, guarded, type Running, runDefinition, translated, writable } from './run.ts';
 import { quote, reference, same, shown, type TableMeta } from './scope.ts';
 import type { State } from './state.ts';
@@ -12,12 +12,11 @@ export async function runDatabase(
   s: Extract<Statement, { k: 'createDatabase' | 'dropDatabase' }>,
 ): Promise<void> {
   const statement = s.k === 'createDatabase' ? 'CREATE DATABASE' : 'DROP DATABASE';
-  if (state.transaction.count > 0)
-    throw new SqlError(226, `${statement} statement not allowed within multi-statement transaction.`, 6);
+  if (state.transaction.count > 0) throw sqlError(226, statement);
   if (s.k === 'createDatabase') return state.databases.create(s.name);
   for (const name of s.names) {
     const dropped = await state.databases.drop(name);
-    if (!dropped && !s.ifExists) throw errors.cannotDrop('database', name);
+    if (!dropped && !s.ifExists) throw sqlError(3701, 'database', name);
   }
 }
 
@@ -140,16 +139,13 @@ async function drop(
       const table = await tableNamed(run, name);
       if (!table) missing.push(name.join('.'));
       else if ((table.kind === 'view') !== (s.what === 'VIEW'))
-        throw new SqlError(
-          3705,
-          `Cannot use DROP ${s.what} with '${shown(table)}' because '${shown(table)}' is a ${table.kind}.`,
-        );
+        throw sqlError(3705, s.what, shown(table), shown(table), table.kind);
       else found.push(table);
     }
     if (found.length > 0) await dropFound(run, s.what, found);
     for (const table of found)
       run.state.defined(table.schema === 'pg_temp' ? { name: table.name, created: null } : undefined);
-    if (missing.length > 0 && !s.ifExists) throw errors.cannotDrop(s.what.toLowerCase(), missing[0]!);
+    if (missing.length > 0 && !s.ifExists) throw sqlError(3701, s.what.toLowerCase(), missing[0]!);
   });
   finish(run, null);
 }

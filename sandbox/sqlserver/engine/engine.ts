@@ -2,7 +2,7 @@
 // SQL Server's collations, functions and catalog views, so that making one takes a tenth of a second.
 import type { SqlEngine, SqlMessage, SqlSession } from '../session.ts';
 import { type Address, Connection } from './connection.ts';
-import { SqlError } from './errors.ts';
+import { type SqlError, sqlError } from './errors.ts';
 import { quote } from './scope.ts';
 import { Session } from './sql-session.ts';
 import { type Databases, State } from './state.ts';
@@ -78,18 +78,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
       const isKnown =
         login.user.toLowerCase() === options.login.user.toLowerCase() &&
         login.password === options.login.password;
-      if (!isKnown)
-        throw new LoginRefused(new SqlError(18456, `Login failed for user '${login.user}'.`, 1, 14));
+      if (!isKnown) throw new LoginRefused(sqlError(18456, login.user));
       const place = await databases.open(login.database || 'master');
       if (place === undefined) {
-        throw new LoginRefused(
-          new SqlError(
-            4060,
-            `Cannot open database "${login.database}" requested by the login. The login failed.`,
-            1,
-            11,
-          ),
-        );
+        throw new LoginRefused(sqlError(4060, login.database));
       }
       const session = new Session(new State(place, login, databases), {
         cancel: async (pid) => {

@@ -3,7 +3,7 @@ import type { SqlType } from '../session.ts';
 import type { Body, Expr, Name, Query } from './ast.ts';
 import { bindCall } from './call.ts';
 import { comparable, convert } from './convert.ts';
-import { errors, SqlError, unsupported } from './errors.ts';
+import { sqlError, unsupported } from './errors.ts';
 import { binary, collated, collationOf, compare, likeAsRegex, literal, unify } from './operators.ts';
 import { type Bound, type Collation, Scope, type TableMeta, text } from './scope.ts';
 import { category, common, INT, nvarchar, pgType } from './types.ts';
@@ -96,10 +96,7 @@ export class Binder {
         const { sql, columns } = this.query(e.query, scope);
         const [column] = columns;
         if (!column || columns.length > 1) {
-          throw new SqlError(
-            116,
-            'Only one expression can be specified in the select list when the subquery is not introduced with EXISTS.',
-          );
+          throw sqlError(116);
         }
         return { ...column, nullable: true, sql: `(${sql})`, identity: false };
       }
@@ -115,9 +112,9 @@ export class Binder {
       case 'atTimeZone':
         return this.atTimeZone(this.scalar(e.e, scope), this.scalar(e.zone, scope));
       case 'star':
-        throw errors.syntax('*');
+        throw sqlError(102, '*');
       default:
-        throw new SqlError(102, 'Incorrect syntax near a search condition: a value was expected.', 1, 15);
+        throw sqlError(102, 'a search condition');
     }
   }
 
@@ -129,7 +126,7 @@ export class Binder {
         new Scope(null),
       );
     const type = this.around.variable(name);
-    if (!type) throw errors.undeclared(name);
+    if (!type) throw sqlError(137, name);
     return this.parameter({ variable: name.toLowerCase() }, type);
   }
 
@@ -193,12 +190,7 @@ export class Binder {
       case 'exists':
         return this.nullSafeEquality(e.query.body, scope) ?? `EXISTS (${this.query(e.query, scope).sql})`;
       default:
-        throw new SqlError(
-          4145,
-          'An expression of non-boolean type specified in a context where a condition is expected.',
-          1,
-          15,
-        );
+        throw sqlError(4145);
     }
   }
 

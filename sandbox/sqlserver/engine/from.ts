@@ -3,7 +3,7 @@ import type { SqlType } from '../session.ts';
 import type { Source } from './ast.ts';
 import { pathAsArray } from './call-text.ts';
 import { convert } from './convert.ts';
-import { SqlError, unsupported } from './errors.ts';
+import { sqlError, unsupported } from './errors.ts';
 import type { Binder, QueryColumn } from './expression.ts';
 import {
   quote,
@@ -26,12 +26,7 @@ export function bindSource(binder: Binder, source: Source, scope: Scope, lateral
       const bound = binder.query(source.query, lateral ? scope : (scope.parent ?? scope));
       const names = bound.columns.map((c, i) => source.columns[i] ?? c.name);
       const unnamed = names.indexOf('');
-      if (unnamed >= 0)
-        throw new SqlError(
-          8155,
-          `No column name was specified for column ${unnamed + 1} of '${source.alias}'.`,
-          2,
-        );
+      if (unnamed >= 0) throw sqlError(8155, unnamed + 1, source.alias);
       add(
         scope,
         source.alias,
@@ -75,12 +70,7 @@ function add(
   of: TableMeta | null = null,
 ): void {
   if (scope.source(alias)) {
-    throw new SqlError(
-      1011,
-      `The correlation name '${alias}' is specified multiple times in a FROM clause.`,
-      1,
-      15,
-    );
+    throw sqlError(1011, alias);
   }
   scope.sources.push({
     alias,

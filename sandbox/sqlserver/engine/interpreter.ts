@@ -6,7 +6,7 @@ import { isChange, sendAhead } from './ahead.ts';
 import type { Statement } from './ast.ts';
 import type { Placed } from './batch.ts';
 import { runDatabase, runDefinitionOf, useDatabase } from './definitions.ts';
-import { Cancelled, errors, SqlError, unsupported } from './errors.ts';
+import { Cancelled, SqlError, sqlError, unsupported } from './errors.ts';
 import { evaluate, test } from './evaluate.ts';
 import { setOption } from './options.ts';
 import { executeProcedure, executeText } from './procedures.ts';
@@ -105,7 +105,7 @@ async function dispatch(run: Running, s: Statement): Promise<Flow> {
           run.frame.variables.has(v.name.toLowerCase()) &&
           run.frame.variables.get(v.name.toLowerCase())?.type !== v.type
         )
-          throw errors.redeclared(v.name);
+          throw sqlError(134, v.name);
         run.frame.variables.set(v.name.toLowerCase(), {
           type: v.type,
           value: v.e ? await evaluate(run, v.e, v.type) : null,

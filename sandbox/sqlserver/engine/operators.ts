@@ -2,7 +2,7 @@
 import type { SqlType } from '../session.ts';
 import type { Expr } from './ast.ts';
 import { comparable, convert } from './convert.ts';
-import { errors, SqlError, unsupported } from './errors.ts';
+import { sqlError, unsupported } from './errors.ts';
 import { type Bound, type Collation, text } from './scope.ts';
 import {
   arithmetic,
@@ -71,13 +71,7 @@ export function literal(type: Extract<Expr, { k: 'literal' }>['type'], v: string
     case 'decimal': {
       const [whole = '', fraction = ''] = v.split('.');
       const digits = whole.replace(/^0+/, '').length + fraction.length;
-      if (digits > 38)
-        throw new SqlError(
-          1007,
-          `The number '${v}' is out of the range for numeric representation (maximum precision 38).`,
-          1,
-          15,
-        );
+      if (digits > 38) throw sqlError(1007, v);
       return made(
         `${whole || '0'}${fraction ? `.${fraction}` : ''}::numeric`,
         decimal(Math.max(digits, 1), fraction.length),
@@ -116,10 +110,9 @@ export function binary(op: string, left: Bound, right: Bound): Bound {
     };
   }
   if ((a === 'date') !== (b === 'date') && (op === '+' || op === '-')) return dateArithmetic(op, l, r);
-  if (a !== 'number' && b !== 'number' && a !== 'string')
-    throw new SqlError(8117, `Operand data type ${l.type.name} is invalid for ${op} operator.`);
+  if (a !== 'number' && b !== 'number' && a !== 'string') throw sqlError(8117, l.type.name, op);
   const type = common(l.type, r.type);
-  if (category(type) !== 'number') throw errors.clash(l.type.name, r.type.name);
+  if (category(type) !== 'number') throw sqlError(206, l.type.name, r.type.name);
   const [x, y] = [
     convert(l, a === 'string' ? type : l.type, { implicit: true }),
     convert(r, b === 'string' ? type : r.type, { implicit: true }),
@@ -129,11 +122,7 @@ export function binary(op: string, left: Bound, right: Bound): Bound {
     return { sql: type.name === 'bit' ? `(${raw}<>0)` : raw, type, nullable, collation: null };
   }
   if (type.name === 'float' || type.name === 'real') {
-    if (op === '%')
-      throw new SqlError(
-        402,
-        `The data types ${l.type.name} and ${r.type.name} are incompatible in the modulo operator.`,
-      );
+    if (op === '%') throw sqlError(402, l.type.name, r.type.name);
     return {
       sql: `(${wide(x)}::${pgType(type)}${op}${wide(y)}::${pgType(type)})`,
       type,
@@ -142,7 +131,7 @@ export function binary(op: string, left: Bound, right: Bound): Bound {
     };
   }
   if (isDecimal(type) || type.name === 'money') return exact(op, x, y, type, nullable);
-  if (type.name === 'bit') throw new SqlError(8117, `Operand data type bit is invalid for ${op} operator.`);
+  if (type.name === 'bit') throw sqlError(8117, 'bit', op);
   const raw = `(${wide(x)}${op}${wide(y)})`;
   return {
     sql: type.name === 'tinyint' ? `_sandbox.tiny(${raw}::bigint)` : raw,
@@ -173,7 +162,7 @@ function literalDecimal(e: Bound): SqlType {
 function dateArithmetic(op: string, l: Bound, r: Bound): Bound {
   const [date, days] = category(l.type) === 'date' ? [l, r] : [r, l];
   if (!['datetime', 'smalldatetime'].includes(date.type.name) || category(days.type) !== 'number')
-    throw errors.clash(l.type.name, r.type.name);
+    throw sqlError(206, l.type.name, r.type.name);
   return {
     ...date,
     sql: `(${date.sql} ${op} (${wide(days)})*interval '1 day')::${pgType(date.type)}`,
@@ -205,7 +194,7 @@ export function collationOf(name: string): Collation {
   if (/_BIN2?(_UTF8)?$/i.test(name)) return 'binary';
   if (/_CI_AS(_|$)/i.test(name) || /^database_default$/i.test(name)) return 'default';
   if (/^(SQL_)?[A-Za-z0-9]+_/.test(name)) throw unsupported(`collation ${name}`);
-  throw new SqlError(448, `Invalid collation '${name}'.`);
+  throw sqlError(448, name);
 }
 
 export function likeAsRegex(pattern: string, escaping: string): string {

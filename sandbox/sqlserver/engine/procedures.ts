@@ -3,11 +3,11 @@
 import type { Value } from '../session.ts';
 import type { Argument, Expr, Statement } from './ast.ts';
 import { readBatch } from './batch.ts';
-import { errors, SqlError, unsupported } from './errors.ts';
+import { sqlError, unsupported } from './errors.ts';
 import { evaluate } from './evaluate.ts';
 import { HELP } from './help-procedures.ts';
 import { runBatch } from './interpreter.ts';
-import { parseBatch } from './parse-batch.ts';
+import { parseBatch } from './parse.ts';
 import { guarded, type Running, runDefinition, variable } from './run.ts';
 import { quote, reference, same } from './scope.ts';
 import { type Frame, newFrame } from './state.ts';
@@ -36,7 +36,7 @@ export async function executeProcedure(run: Running, s: Execute): Promise<void> 
   if (help) return runHelp(run, s, help);
   const handler = PROCEDURES[name];
   if (!handler && KNOWN.test(name)) throw unsupported(name);
-  if (!handler) throw new SqlError(2812, `Could not find stored procedure '${s.procedure.join('.')}'.`, 62);
+  if (!handler) throw sqlError(2812, s.procedure.join('.'));
   const status = await handler(run, s.args);
   if (s.result) variable(run, s.result).value = String(status);
 }
@@ -59,8 +59,7 @@ async function named(
   const values = new Map<string, string>();
   for (const [i, arg] of args.entries()) {
     const name = arg.name?.toLowerCase() ?? names[i];
-    if (!name || !names.includes(name))
-      throw new SqlError(8145, `${arg.name ?? 'An argument'} is not a parameter for the procedure.`);
+    if (!name || !names.includes(name)) throw sqlError(8145, arg.name ?? 'An argument');
     const value = await evaluate(run, arg.e, nvarchar('max'));
     if (value !== null) values.set(name, value);
   }
@@ -74,12 +73,7 @@ const KNOWN =
 const PROCEDURES: Readonly<Record<string, (run: Running, args: readonly Argument[]) => Promise<number>>> = {
   sp_executesql: async (run, args) => {
     const [statement, definitions, ...given] = args;
-    if (!statement)
-      throw new SqlError(
-        201,
-        "Procedure or function 'sp_executesql' expects parameter '@statement', which was not supplied.",
-        10,
-      );
+    if (!statement) throw sqlError(201);
     const sql = (await evaluate(run, statement.e, nvarchar('max'))) ?? '';
     const frame = newFrame(true);
     if (definitions)
@@ -105,15 +99,10 @@ const PROCEDURES: Readonly<Record<string, (run: Running, args: readonly Argument
     if (!['exclusive', 'shared', 'update'].includes(mode))
       throw unsupported(`sp_getapplock with lock mode '${mode}'`);
     if (!isSession && run.state.transaction.count === 0) {
-      run.sink.error(
-        new SqlError(
-          15626,
-          'You attempted to acquire a transactional application lock without an active transaction.',
-        ).sqlMessage,
-      );
+      run.sink.error(sqlError(15626).sqlMessage);
       return -999;
     }
-    if (run.state.transaction.doomed) throw errors.doomed();
+    if (run.state.transaction.doomed) throw sqlError(3930);
     const timeout = Number(given.get('@locktimeout') ?? run.state.lockTimeout);
     return guarded(run, 'EXECUTE', async () => {
       const [row] = await run.state.connection.rows('SELECT _sandbox.get_lock($1,$2,$3,$4)', [
@@ -133,8 +122,7 @@ const PROCEDURES: Readonly<Record<string, (run: Running, args: readonly Argument
       'SELECT pg_advisory_unlock(hashtextextended($1, 0)) OR pg_advisory_unlock_shared(hashtextextended($1, 0))',
       [given.get('@resource') ?? ''],
     );
-    if (row?.[0] !== 't')
-      throw new SqlError(1223, `Cannot release the application lock because it is not currently held.`);
+    if (row?.[0] !== 't') throw sqlError(1223);
     return 0;
   },
   sp_rename: async (run, args) => {
@@ -148,7 +136,7 @@ const PROCEDURES: Readonly<Record<string, (run: Running, args: readonly Argument
       const place = `ALTER TABLE ${reference(table)}`;
       if (kind === 'OBJECT') return `${place} RENAME TO ${quote(fresh)}`;
       const column = table.columns.find((c) => same(c.name, parts.at(-1)!));
-      if (!column) throw errors.column(parts.at(-1)!);
+      if (!column) throw sqlError(207, parts.at(-1)!);
       return `${place} RENAME COLUMN ${quote(column.name)} TO ${quote(fresh)}`;
     });
     return 0;
@@ -164,16 +152,12 @@ async function bindParameters(
 ): Promise<void> {
   if (!definitions.trim()) return;
   const [declared] = parseBatch(`DECLARE ${definitions.replace(/\b(OUTPUT|OUT|READONLY)\b/gi, '')}`);
-  if (declared?.k !== 'declare') throw errors.syntax(definitions);
+  if (declared?.k !== 'declare') throw sqlError(102, definitions);
   for (const [i, { name, type }] of declared.variables.entries()) {
     const arg =
       given.find((g) => g.name !== null && same(g.name, name)) ??
       (given[i]?.name === null ? given[i] : undefined);
-    if (!arg)
-      throw new SqlError(
-        8178,
-        `The parameterized query expects the parameter '${name}', which was not supplied.`,
-      );
+    if (!arg) throw sqlError(8178, name);
     const value: Value = await evaluate(run, arg.e, type);
     frame.variables.set(name.toLowerCase(), { type, value });
   }

@@ -3,7 +3,7 @@ import type { SqlType } from '../session.ts';
 import type { Body, Expr, OrderItem, Query, SelectItem } from './ast.ts';
 import { orderBy } from './call-aggregate.ts';
 import { convert } from './convert.ts';
-import { errors, SqlError } from './errors.ts';
+import { sqlError } from './errors.ts';
 import { Binder, type BoundQuery, type QueryColumn, type Surroundings } from './expression.ts';
 import { bindSource } from './from.ts';
 import { ordered, unify } from './operators.ts';
@@ -27,13 +27,7 @@ function bindQuery(binder: Binder, query: Query, parent: Scope | null): BoundQue
   const body = bindBody(binder, query.body, outer);
   const order = query.order.length > 0 ? ` ORDER BY ${bindOrder(binder, query.order, body)}` : '';
   let limit = body.limit;
-  if (limit.includes('TIES') && !order)
-    throw new SqlError(
-      1062,
-      'The TOP N WITH TIES clause is not allowed without a corresponding ORDER BY clause.',
-      1,
-      15,
-    );
+  if (limit.includes('TIES') && !order) throw sqlError(1062);
   if (query.offset) {
     const count = (e: Expr): string => `(${convert(binder.scalar(e, outer), { name: 'bigint' }).sql})`;
     limit = ` OFFSET ${count(query.offset)}${query.fetch ? ` LIMIT ${count(query.fetch)}` : ''}`;
@@ -65,15 +59,10 @@ export function bindCtes(binder: Binder, ctes: Query['ctes'], scope: Scope): str
     const register = (columns: readonly QueryColumn[]): string[] => {
       const names = columns.map((c, i) => cte.columns[i] ?? c.name);
       if (cte.columns.length > 0 && cte.columns.length !== columns.length) {
-        throw new SqlError(8158, `'${cte.name}' has more columns than were specified in the column list.`);
+        throw sqlError(8158, cte.name);
       }
       const unnamed = names.indexOf('');
-      if (unnamed >= 0)
-        throw new SqlError(
-          8155,
-          `No column name was specified for column ${unnamed + 1} of '${cte.name}'.`,
-          2,
-        );
+      if (unnamed >= 0) throw sqlError(8155, unnamed + 1, cte.name);
       scope.cteNames.push(cte.name);
       scope.ctes.set(
         cte.name.toLowerCase(),
@@ -103,23 +92,11 @@ function bindOrder(binder: Binder, order: readonly OrderItem[], body: BoundBody)
     .map((item) => {
       const position = orderPosition(item.e, body);
       if (position === null) {
-        if (!body.scope)
-          throw new SqlError(
-            104,
-            'ORDER BY items must appear in the select list if the statement contains a UNION, INTERSECT or EXCEPT operator.',
-            1,
-            15,
-          );
+        if (!body.scope) throw sqlError(104);
         return orderBy(binder, [item], body.scope);
       }
       const column = body.columns[position - 1];
-      if (!column)
-        throw new SqlError(
-          108,
-          `The ORDER BY position number ${position} is out of range of the number of items in the select list.`,
-          1,
-          15,
-        );
+      if (!column) throw sqlError(108, position);
       return `${position}${item.desc ? ' DESC' : ''}${column.nullable ? (item.desc ? ' NULLS LAST' : ' NULLS FIRST') : ''}`;
     })
     .join(', ');
@@ -141,11 +118,7 @@ function bindBody(binder: Binder, body: Body, outer: Scope): BoundBody {
 function values(binder: Binder, rows: readonly (readonly Expr[])[], outer: Scope): BoundBody {
   const bound = rows.map((row) => row.map((e) => binder.scalar(e, outer)));
   const width = bound[0]?.length ?? 0;
-  if (bound.some((r) => r.length !== width))
-    throw new SqlError(
-      10709,
-      'The number of columns for each row in a table value constructor must be the same.',
-    );
+  if (bound.some((r) => r.length !== width)) throw sqlError(10709);
   const columns = Array.from({ length: width }, (_, i) => {
     const cells = bound.map((r) => r[i]!);
     return { ...unify(cells), nullable: cells.some((c) => c.nullable) };
@@ -169,10 +142,7 @@ function values(binder: Binder, rows: readonly (readonly Expr[])[], outer: Scope
 function setOperation(binder: Binder, body: Extract<Body, { k: 'set' }>, outer: Scope): BoundBody {
   const [l, r] = [bindBody(binder, body.l, outer), bindBody(binder, body.r, outer)];
   if (l.columns.length !== r.columns.length) {
-    throw new SqlError(
-      205,
-      'All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of expressions in their target lists.',
-    );
+    throw sqlError(205);
   }
   const columns = l.columns.map((a, i): QueryColumn => {
     const b = r.columns[i]!;
@@ -269,24 +239,18 @@ export function selectList(
 
 function starColumns(name: readonly string[], scope: Scope): readonly ScopeColumn[] {
   if (name.length === 0) {
-    if (scope.sources.length === 0) throw new SqlError(263, 'Must specify table to select from.');
+    if (scope.sources.length === 0) throw sqlError(263);
     return scope.sources.flatMap((s) => s.columns);
   }
   const source = scope.source(name.at(-1)!);
-  if (!source) throw errors.prefix(name.join('.'));
+  if (!source) throw sqlError(4104, name.join('.'));
   return source.columns;
 }
 
 /** The columns of a table as CREATE TABLE … (SELECT INTO) needs them. Throws 1038 for an unnamed one. */
 export function namedColumns(columns: readonly QueryColumn[]): readonly (QueryColumn & { type: SqlType })[] {
   for (const column of columns) {
-    if (!column.name)
-      throw new SqlError(
-        1038,
-        'An object or column name is missing or empty. For SELECT INTO statements, verify each column has a name.',
-        5,
-        15,
-      );
+    if (!column.name) throw sqlError(1038);
   }
   return columns.map((c) =>
     c.untypedNull

@@ -1,7 +1,7 @@
 // THROW and RAISERROR.
 
 import type { Expr } from './ast.ts';
-import { errors, SqlError } from './errors.ts';
+import { SqlError, sqlError } from './errors.ts';
 import { evaluate } from './evaluate.ts';
 import type { Running } from './run.ts';
 import { nvarchar } from './types.ts';
@@ -9,20 +9,14 @@ import { nvarchar } from './types.ts';
 export async function thrown(run: Running, args: readonly Expr[]): Promise<SqlError> {
   const again = run.state.caught.at(-1);
   if (args.length === 0) {
-    if (!again)
-      throw new SqlError(
-        10704,
-        'To rethrow an error, a THROW statement must be used inside a CATCH block.',
-        1,
-        15,
-      );
+    if (!again) throw sqlError(10704);
     const copy = new SqlError(again.number, again.message, again.state, again.class);
     copy.line = again.line;
     copy.thrown = true;
     return copy;
   }
   const [number, message, state] = args;
-  if (!number || !message || !state) throw errors.syntax('THROW');
+  if (!number || !message || !state) throw sqlError(102, 'THROW');
   const error = new SqlError(
     Number(await evaluate(run, number, { name: 'int' })),
     (await evaluate(run, message, nvarchar(2048))) ?? '',
@@ -35,7 +29,7 @@ export async function thrown(run: Running, args: readonly Expr[]): Promise<SqlEr
 
 export async function raise(run: Running, args: readonly Expr[]): Promise<void> {
   const [message, severity, state, ...values] = args;
-  if (!message || !severity || !state) throw errors.syntax('RAISERROR');
+  if (!message || !severity || !state) throw sqlError(102, 'RAISERROR');
   let text = (await evaluate(run, message, nvarchar(2047))) ?? '';
   const number = message.k === 'literal' && message.type === 'int' ? Number(text) : 50000;
   for (const value of values) {

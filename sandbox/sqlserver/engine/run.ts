@@ -5,7 +5,7 @@ import type { Body, Query, SelectItem, Statement } from './ast.ts';
 import { type BoundChange, bindDelete, bindInsert, bindUpdate } from './change.ts';
 import { constant } from './constant.ts';
 import * as define from './define.ts';
-import { errors, fromPostgres, SqlError, unsupported } from './errors.ts';
+import { fromPostgres, SqlError, sqlError, unsupported } from './errors.ts';
 import { knownTo } from './evaluate.ts';
 import type { Binder, BoundQuery, QueryColumn } from './expression.ts';
 import { momentOut } from './moment.ts';
@@ -168,18 +168,13 @@ function leftmost(body: Body): Extract<Body, { k: 'select' }> | null {
 
 async function assignVariables(run: Running, query: Query, names: readonly (string | null)[]): Promise<void> {
   if (names.includes(null)) {
-    throw new SqlError(
-      141,
-      'A SELECT statement that assigns a value to a variable must not be combined with data-retrieval operations.',
-      1,
-      15,
-    );
+    throw sqlError(141);
   }
   const body = query.body as Extract<Body, { k: 'select' }>;
   const typed = (b: Binder): BoundQuery => {
     const items = body.items.map((item): SelectItem => {
       const type = b.around.variable(item.variable!);
-      if (!type) throw errors.undeclared(item.variable!);
+      if (!type) throw sqlError(137, item.variable!);
       return { ...item, e: { k: 'cast', e: item.e, type, style: null, attempt: false } };
     });
     return b.query({ ...query, body: { ...body, items } }, null);
@@ -198,7 +193,7 @@ async function assignVariables(run: Running, query: Query, names: readonly (stri
 
 export function variable(run: Running, name: string): { type: SqlType; value: Value } {
   const found = run.frame.variables.get(name.toLowerCase());
-  if (!found) throw errors.undeclared(name);
+  if (!found) throw sqlError(137, name);
   return found;
 }
 
@@ -224,7 +219,7 @@ async function selectInto(run: Running, query: Query, into: readonly string[]): 
 }
 
 export function writable(run: Running): void {
-  if (run.state.transaction.doomed) throw errors.doomed();
+  if (run.state.transaction.doomed) throw sqlError(3930);
 }
 
 export function translateChange(run: Running, change: Change): Promise<Translation<BoundChange>> {
@@ -267,7 +262,7 @@ export async function runDefinition(
   await guarded(run, 'ALTER TABLE', async () => {
     writable(run);
     const { made, parameters } = await translated(run, tree, 'definition', make);
-    if (parameters.length > 0) throw errors.undeclared('a variable in a definition');
+    if (parameters.length > 0) throw sqlError(137, 'a variable in a definition');
     if (made) await run.state.connection.script(made);
   });
   run.state.defined(own);
@@ -282,10 +277,7 @@ export async function runTruncate(run: Running, name: readonly string[]): Promis
       await run.state.connection.script(`TRUNCATE ${reference(made)} RESTART IDENTITY`);
     } catch (error) {
       if ((error as { code?: string }).code !== '0A000') throw error;
-      throw new SqlError(
-        4712,
-        `Cannot truncate table '${shown(made)}' because it is being referenced by a FOREIGN KEY constraint.`,
-      );
+      throw sqlError(4712, shown(made));
     }
   });
   finish(run, null);

@@ -2,7 +2,7 @@
 // Lookups are case-insensitive, as under SQL Server's default collation.
 import type { SqlType } from '../session.ts';
 import type { Name } from './ast.ts';
-import { errors } from './errors.ts';
+import { sqlError } from './errors.ts';
 
 /** `binary` for the BIN and BIN2 collations; null where nothing was said and the database's own applies. */
 export type Collation = 'default' | 'binary' | null;
@@ -98,8 +98,8 @@ export class Scope {
     const found = this.find(name);
     if (found) return found;
     throw name.length > 1 && !this.knowsPrefix(name)
-      ? errors.prefix(name.join('.'))
-      : errors.column(name.at(-1) ?? '');
+      ? sqlError(4104, name.join('.'))
+      : sqlError(207, name.at(-1) ?? '');
   }
 
   private knowsPrefix(name: Name): boolean {
@@ -115,7 +115,7 @@ export class Scope {
         continue;
       hits.push(...source.columns.filter((c) => same(c.name, column)));
     }
-    if (hits.length > 1) throw errors.ambiguous(column);
+    if (hits.length > 1) throw sqlError(209, column);
     return hits[0] ?? this.parent?.find(name);
   }
 }

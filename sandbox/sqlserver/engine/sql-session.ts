@@ -2,7 +2,7 @@
 import type { BulkTarget, Parameter, ResultSink, SqlSession, Value } from '../session.ts';
 import { readBatch } from './batch.ts';
 import { loadBulk } from './bulk.ts';
-import { Cancelled, fromPostgres, SqlError, Unreadable } from './errors.ts';
+import { Cancelled, fromPostgres, SqlError, sqlError, Unreadable } from './errors.ts';
 import { runBatch } from './interpreter.ts';
 import { EndOfBatch, finish, type Running } from './run.ts';
 import { type Frame, newFrame, type State } from './state.ts';
@@ -88,12 +88,7 @@ export class Session implements SqlSession {
   private async endOfBatch(run: Running): Promise<void> {
     const { state } = this;
     if (state.transaction.doomed) {
-      run.sink.error(
-        new SqlError(
-          3998,
-          'Uncommittable transaction is detected at the end of the batch. The transaction is rolled back.',
-        ).sqlMessage,
-      );
+      run.sink.error(sqlError(3998).sqlMessage);
       await state.transaction.fail(run.sink, false);
     }
     await state.leave(run.frame);

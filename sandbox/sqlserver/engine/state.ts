@@ -2,7 +2,7 @@
 import type { SqlType, Value } from '../session.ts';
 import type { Name } from './ast.ts';
 import type { Connection } from './connection.ts';
-import { errors, SqlError, unsupported } from './errors.ts';
+import { type SqlError, sqlError, unsupported } from './errors.ts';
 import type { Surroundings, Write } from './expression.ts';
 import { quote, same, shown, type TableMeta } from './scope.ts';
 import { type Sight, suits, together } from './seen.ts';
@@ -114,11 +114,7 @@ export class State {
   /** Goes on in another database, without a transaction and #temporary tables. Throws 911. */
   async move(name: string): Promise<void> {
     const place = await this.databases.open(name);
-    if (!place)
-      throw new SqlError(
-        911,
-        `Database '${name}' does not exist. Make sure that the name is entered correctly.`,
-      );
+    if (!place) throw sqlError(911, name);
     const left = this.place;
     this.place = place;
     this.appliedTimeout = Number.NaN;
@@ -229,7 +225,7 @@ export class State {
         const table = await loadTable(this.connection, error.schema, error.table);
         if (!table && /^(sys|information_schema)$/i.test(error.schema))
           throw unsupported(`view ${error.written}`);
-        if (!table) throw errors.object(error.written);
+        if (!table) throw sqlError(208, error.written);
         this.cacheOf(error.schema).set(`${error.schema}.${error.table}`.toLowerCase(), table);
       }
     }

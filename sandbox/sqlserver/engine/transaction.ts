@@ -2,7 +2,7 @@
 // A doomed transaction is rolled back in PostgreSQL at once (its locks go early); the session sees it as open until ROLLBACK.
 import type { ResultSink } from '../session.ts';
 import type { Connection } from './connection.ts';
-import { errors, SqlError } from './errors.ts';
+import { sqlError } from './errors.ts';
 import { quote } from './scope.ts';
 
 let descriptors = 1n;
@@ -35,12 +35,12 @@ export class Transaction {
   }
 
   setIsolation(level: string): void {
-    if (!ISOLATION[level]) throw errors.syntax(level);
+    if (!ISOLATION[level]) throw sqlError(102, level);
     this.isolation = level;
   }
 
   async begin(sink: ResultSink): Promise<void> {
-    if (this.doomed) throw errors.doomed();
+    if (this.doomed) throw sqlError(3930);
     if (this.count === 0) {
       this.connection().begin(ISOLATION[this.isolation]!);
       this.descriptor = descriptors++;
@@ -50,9 +50,8 @@ export class Transaction {
   }
 
   async commit(sink: ResultSink): Promise<void> {
-    if (this.count === 0)
-      throw new SqlError(3902, 'The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.');
-    if (this.doomed) throw errors.doomed();
+    if (this.count === 0) throw sqlError(3902);
+    if (this.doomed) throw sqlError(3930);
     if (this.count > 1) {
       this.count--;
       return;
@@ -68,10 +67,9 @@ export class Transaction {
 
   /** Of the whole transaction; to a savepoint with a name. */
   async rollback(sink: ResultSink, savepoint: string | null): Promise<void> {
-    if (this.count === 0)
-      throw new SqlError(3903, 'The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.');
+    if (this.count === 0) throw sqlError(3903);
     if (savepoint) {
-      if (this.doomed) throw errors.doomed();
+      if (this.doomed) throw sqlError(3930);
       await this.toSavepoint(savepoint);
       return;
     }
@@ -86,17 +84,13 @@ export class Transaction {
       this.ended(false);
     } catch {
       await this.connection().script('ROLLBACK TO SAVEPOINT _probe; RELEASE SAVEPOINT _probe');
-      throw new SqlError(
-        6401,
-        `Cannot roll back ${name}. No transaction or savepoint of that name was found.`,
-      );
+      throw sqlError(6401, name);
     }
   }
 
   async save(name: string): Promise<void> {
-    if (this.count === 0)
-      throw new SqlError(628, 'Cannot issue SAVE TRANSACTION when there is no active transaction.', 0);
-    if (this.doomed) throw errors.doomed();
+    if (this.count === 0) throw sqlError(628);
+    if (this.doomed) throw sqlError(3930);
     await this.connection().script(`SAVEPOINT ${quote(savepointName(name))}`);
   }
 

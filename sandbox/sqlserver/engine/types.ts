@@ -1,7 +1,7 @@
 // SQL Server's data types: names, precedence, and the PostgreSQL type that holds each.
 // (Data types: https://learn.microsoft.com/sql/t-sql/data-types/data-types-transact-sql)
 import type { SqlType } from '../session.ts';
-import { SqlError, unsupported } from './errors.ts';
+import { sqlError, unsupported } from './errors.ts';
 
 export type TypeName = SqlType['name'];
 export type Category = 'number' | 'string' | 'binary' | 'guid' | 'date';
@@ -65,7 +65,7 @@ export function declared(written: string, size: readonly (number | 'max')[], cas
       'hierarchyid',
     ];
     if (known.includes(lower)) throw unsupported(`data type ${lower}`);
-    throw new SqlError(2715, `Column, parameter, or variable: Cannot find data type ${written}.`, 6);
+    throw sqlError(2715, written);
   }
   const [first, second] = size;
   const number = typeof first === 'number' ? first : undefined;
@@ -75,10 +75,7 @@ export function declared(written: string, size: readonly (number | 'max')[], cas
     const precision = number ?? 18;
     const scale = typeof second === 'number' ? second : 0;
     if (precision < 1 || precision > 38 || scale > precision) {
-      throw new SqlError(
-        2750,
-        `Column or parameter: Specified column precision ${precision} is greater than the maximum precision of 38.`,
-      );
+      throw sqlError(2750, precision);
     }
     return { name, precision, scale };
   }
@@ -88,12 +85,7 @@ export function declared(written: string, size: readonly (number | 'max')[], cas
   if (STRINGS.has(name) || name === 'binary' || name === 'varbinary') {
     const limit = name.startsWith('n') ? 4000 : 8000;
     if (number !== undefined && (number < 1 || number > limit)) {
-      throw new SqlError(
-        131,
-        `The size (${number}) given to the type '${name}' exceeds the maximum allowed for any data type (8000).`,
-        2,
-        15,
-      );
+      throw sqlError(131, number, name);
     }
     return { name, length: first ?? (cast ? 30 : 1) };
   }
