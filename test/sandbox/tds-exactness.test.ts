@@ -5,15 +5,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SqlType } from '../../sandbox/sqlserver/session.ts';
 import { Cursor, Writer } from '../../sandbox/sqlserver/tds/bytes.ts';
-import { readTypeInfo } from '../../sandbox/sqlserver/tds/types-read.ts';
-import { encoderOf, writeValue } from '../../sandbox/sqlserver/tds/types-write.ts';
+import { readTypeInfo } from '../../sandbox/sqlserver/tds/type-info.ts';
+import { codecOf } from '../../sandbox/sqlserver/tds/types.ts';
 
 describe('exactness beyond what tedious keeps', () => {
   const roundTrip = (type: SqlType, value: string | null): string | null => {
     const out = new Writer();
-    const encoder = encoderOf(type, true);
-    encoder.typeInfo(out);
-    writeValue(out, encoder, value);
+    const codec = codecOf(type);
+    out.raw(codec.info);
+    if (value === null) codec.writeNull(out);
+    else codec.write(out, value);
     const cursor = new Cursor(Buffer.from(out.bytes.subarray(0, out.length)));
     return readTypeInfo(cursor).read(cursor);
   };

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Writer } from '../../sandbox/sqlserver/tds/bytes.ts';
 import { listen, type TdsListener } from '../../sandbox/sqlserver/tds/listener.ts';
 import { packetize } from '../../sandbox/sqlserver/tds/packets.ts';
-import { encoderOf } from '../../sandbox/sqlserver/tds/types-write.ts';
+import { codecOf } from '../../sandbox/sqlserver/tds/types.ts';
 import { connect, run, TYPES } from './tds-client.ts';
 import { answer, open, rawLogin, until } from './tds-raw.ts';
 import { message, PASSWORD, Script, USER } from './tds-scripted.ts';
@@ -217,11 +217,11 @@ describe('procedures', () => {
     const socket = await open(listener.port);
     await rawLogin(socket, USER, PASSWORD);
     const out = new Writer();
-    const text = encoderOf({ name: 'nvarchar', length: 40 }, true);
+    const text = codecOf({ name: 'nvarchar', length: 40 });
     const parameter = (value: string): void => {
       out.raw(Uint8Array.of(0, 0));
-      text.typeInfo(out);
-      text.value(out, value);
+      out.raw(text.info);
+      text.write(out, value);
     };
     out.u32(4);
     for (const [i, value] of ['one', 'two'].entries()) {

@@ -3,31 +3,24 @@
 import type { SqlType } from '../session.ts';
 import type { OrderItem, Over } from './ast.ts';
 import type { Call } from './call.ts';
+import { asText, most, string } from './call-argument.ts';
 import { convert } from './convert.ts';
 import { type SqlError, sqlError, unsupported } from './errors.ts';
 import type { Binder } from './expression.ts';
 import { ordered } from './operators.ts';
-import type { Bound, Scope } from './scope.ts';
-import { BIGINT, category, decimal, FLOAT, INT, isDecimal, isUnicode, nvarchar, varchar } from './types.ts';
+import { type Bound, bound, type Scope } from './scope.ts';
+import { BIGINT, category, decimal, FLOAT, INT, isDecimal, isInteger, pgType } from './types.ts';
 
 const RANKING = new Set(['ROW_NUMBER', 'RANK', 'DENSE_RANK', 'NTILE']);
 const SHARES = new Set(['PERCENT_RANK', 'CUME_DIST']);
 const OFFSETS = new Set(['LAG', 'LEAD', 'FIRST_VALUE', 'LAST_VALUE']);
-const REFUSED = new Set([
-  'CHECKSUM_AGG',
-  'GROUPING',
-  'GROUPING_ID',
-  'PERCENTILE_CONT',
-  'PERCENTILE_DISC',
-  'APPROX_COUNT_DISTINCT',
-]);
+const REFUSED = new Set(
+  'CHECKSUM_AGG GROUPING GROUPING_ID PERCENTILE_CONT PERCENTILE_DISC APPROX_COUNT_DISTINCT'.split(' '),
+);
 
 export const AGGREGATES = new Set([
-  ...['COUNT', 'COUNT_BIG', 'SUM', 'AVG', 'MIN', 'MAX', 'STRING_AGG', 'STDEV', 'STDEVP', 'VAR', 'VARP'],
-  ...RANKING,
-  ...SHARES,
-  ...OFFSETS,
-  ...REFUSED,
+  ...'COUNT COUNT_BIG SUM AVG MIN MAX STRING_AGG STDEV STDEVP VAR VARP'.split(' '),
+  ...[...RANKING, ...SHARES, ...OFFSETS, ...REFUSED],
 ]);
 
 export function bindAggregate(binder: Binder, call: Call, scope: Scope): Bound {
@@ -39,17 +32,11 @@ export function bindAggregate(binder: Binder, call: Call, scope: Scope): Bound {
     return ranked(binder, call, scope, over);
   }
   const distinct = call.distinct ? 'DISTINCT ' : '';
-  const finish = (sql: string, type: SqlType, nullable: boolean, e?: Bound): Bound => ({
-    sql,
-    type,
-    nullable,
-    collation: e?.collation ?? null,
-  });
   if (call.name === 'COUNT' || call.name === 'COUNT_BIG') {
     const [arg] = call.args;
     const counted = !arg || arg.k === 'star' ? '*' : `${distinct}${ordered(binder.scalar(arg, scope))}`;
     const type = call.name === 'COUNT' ? INT : BIGINT;
-    return finish(`(count(${counted})${over})::${type.name}`, type, false);
+    return bound(`(count(${counted})${over})::${type.name}`, type, false);
   }
   if (call.name === 'STRING_AGG') return stringAgg(binder, call, scope, over);
   const [arg] = call.args;
@@ -59,32 +46,23 @@ export function bindAggregate(binder: Binder, call: Call, scope: Scope): Bound {
     if (e.type.name === 'bit') throw invalid(e, call.name);
     const schema = e.type.name === 'datetimeoffset' ? '_sandbox.' : '';
     const name = call.name.toLowerCase();
-    if (e.type.name === 'uniqueidentifier')
-      return finish(`(${name}((${e.sql})::text)${over})::uuid`, e.type, true);
-    return finish(`(${schema}${name}(${ordered(e)})${over})`, e.type, true, e);
+    if (e.type.name === 'uniqueidentifier') return bound(`(${name}((${e.sql})::text)${over})::uuid`, e.type);
+    return bound(`(${schema}${name}(${ordered(e)})${over})`, e.type, true, e.collation);
   }
   if (category(e.type) !== 'number' || e.type.name === 'bit') throw invalid(e, call.name);
   const sum = summed(e.type);
   if (call.name === 'SUM') {
-    const cast = isDecimal(sum)
-      ? `numeric(38,${sum.scale})`
-      : sum.name === 'float'
-        ? 'float8'
-        : sum.name === 'money'
-          ? 'numeric(19,4)'
-          : sum.name;
-    return finish(`(sum(${distinct}${e.sql})${over})::${cast}`, sum, true);
+    return bound(`(sum(${distinct}${e.sql})${over})::${pgType(sum)}`, sum);
   }
   if (call.name === 'AVG') {
     const mean = `avg(${distinct}${e.sql})${over}`;
-    if (sum.name === 'int' || sum.name === 'bigint') return finish(`trunc(${mean})::${sum.name}`, sum, true);
-    if (!isDecimal(sum))
-      return finish(`(${mean})::${sum.name === 'money' ? 'numeric(19,4)' : 'float8'}`, sum, true);
+    if (isInteger(sum)) return bound(`trunc(${mean})::${pgType(sum)}`, sum);
+    if (!isDecimal(sum)) return bound(`(${mean})::${pgType(sum)}`, sum);
     const type = decimal(38, Math.max(sum.scale ?? 0, 6));
-    return finish(`trunc(${mean},${type.scale})::numeric(38,${type.scale})`, type, true);
+    return bound(`trunc(${mean},${type.scale})::${pgType(type)}`, type);
   }
   const name = { STDEV: 'stddev_samp', STDEVP: 'stddev_pop', VAR: 'var_samp', VARP: 'var_pop' }[call.name];
-  return finish(`(${name}(${distinct}${convert(e, FLOAT).sql})${over})`, FLOAT, true);
+  return bound(`(${name}(${distinct}${convert(e, FLOAT).sql})${over})`, FLOAT);
 }
 
 const invalid = (e: Bound, name: string): SqlError => sqlError(8117, e.type.name, name.toLowerCase());
@@ -98,32 +76,18 @@ function summed(type: SqlType): SqlType {
 function stringAgg(binder: Binder, call: Call, scope: Scope, over: string): Bound {
   const [value, separator] = call.args;
   if (!value || !separator) throw sqlError(174, 'string_agg', 2);
-  const bound = binder.scalar(value, scope);
-  const e = category(bound.type) === 'string' ? bound : convert(bound, nvarchar(4000));
+  const e = string(binder.scalar(value, scope));
   const order = call.within.length > 0 ? ` ORDER BY ${orderBy(binder, call.within, scope)}` : '';
-  const size = e.type.length === 'max' ? 'max' : isUnicode(e.type) ? 4000 : 8000;
-  const sql = `(string_agg(_sandbox.t(${e.sql}),_sandbox.t(${binder.scalar(separator, scope).sql})${order})${over})::bpchar`;
-  return {
-    sql,
-    type: isUnicode(e.type) ? nvarchar(size) : varchar(size),
-    nullable: true,
-    collation: e.collation,
-  };
+  const list = `${asText(e)},_sandbox.t(${binder.scalar(separator, scope).sql})${order}`;
+  return bound(`(string_agg(${list})${over})::bpchar`, most(e), true, e.collation);
 }
 
 function ranked(binder: Binder, call: Call, scope: Scope, over: string): Bound {
   const args = call.args.map((a) => binder.scalar(a, scope));
   const name = call.name.toLowerCase();
-  if (SHARES.has(call.name))
-    return { sql: `(${name}()${over})`, type: FLOAT, nullable: false, collation: null };
-  if (RANKING.has(call.name)) {
-    return {
-      sql: `(${name}(${args.map((a) => a.sql).join(',')})${over})::bigint`,
-      type: BIGINT,
-      nullable: false,
-      collation: null,
-    };
-  }
+  if (SHARES.has(call.name)) return bound(`(${name}()${over})`, FLOAT, false);
+  if (RANKING.has(call.name))
+    return bound(`(${name}(${args.map((a) => a.sql).join(',')})${over})::bigint`, BIGINT, false);
   const [e, offset, preset] = args;
   if (!e) throw sqlError(174, name, 1);
   const list = [
@@ -131,7 +95,7 @@ function ranked(binder: Binder, call: Call, scope: Scope, over: string): Bound {
     ...(offset ? [convert(offset, INT).sql] : []),
     ...(preset ? [convert(preset, e.type).sql] : []),
   ];
-  return { sql: `(${name}(${list.join(',')})${over})`, type: e.type, nullable: true, collation: e.collation };
+  return bound(`(${name}(${list.join(',')})${over})`, e.type, true, e.collation);
 }
 
 function window(binder: Binder, over: Over, scope: Scope): string {

@@ -1,9 +1,8 @@
 // FORMAT of dates and numbers, for the patterns that have one meaning in the culture en-US; others are refused by name.
 // (https://learn.microsoft.com/dotnet/standard/base-types/custom-date-and-time-format-strings)
-import { made, type Plain } from './call-plain.ts';
 import { dateAsMoment } from './convert.ts';
 import { unsupported } from './errors.ts';
-import { text } from './scope.ts';
+import { type Bound, bound, text } from './scope.ts';
 import { category, nvarchar } from './types.ts';
 
 /** .NET's date patterns in to_char's words. */
@@ -14,7 +13,7 @@ const DATE: Readonly<Record<string, string>> = {
 };
 const WIDTH = 38;
 
-export const format: Plain = (value, pattern, culture) => {
+export const format = (value?: Bound, pattern?: Bound, culture?: Bound): Bound => {
   const written = pattern!.literal;
   if (written === undefined) throw unsupported('FORMAT with a pattern that is not a literal');
   if (culture && culture.literal?.toLowerCase() !== 'en-us')
@@ -27,7 +26,7 @@ export const format: Plain = (value, pattern, culture) => {
         ? { of: `(${value!.sql})::numeric`, by: numberPattern(written) }
         : undefined;
   if (!shown?.by) throw unsupported(`FORMAT of ${value!.type.name} by '${written}'`);
-  return made(`to_char(${shown.of},${text(shown.by)})::bpchar`, nvarchar(4000));
+  return bound(`to_char(${shown.of},${text(shown.by)})::bpchar`, nvarchar(4000));
 };
 
 function datePattern(written: string): string | undefined {

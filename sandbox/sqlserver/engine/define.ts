@@ -101,7 +101,7 @@ export function tableOf(
       type: c.type,
       nullable: c.nullable && !c.identity,
       collation: c.collation,
-      identity: c.identity,
+      identity: c.identity === true,
       computed: false,
       note: { type: c.type, ...(c.collation === 'binary' && { collation: 'Latin1_General_BIN2' }) },
     }),

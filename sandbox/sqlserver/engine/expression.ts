@@ -5,7 +5,7 @@ import { bindCall } from './call.ts';
 import { comparable, convert } from './convert.ts';
 import { sqlError, unsupported } from './errors.ts';
 import { binary, collated, collationOf, compare, likeAsRegex, literal, unify } from './operators.ts';
-import { type Bound, type Collation, Scope, type TableMeta, text } from './scope.ts';
+import { type Bound, bound, Scope, type TableMeta, text } from './scope.ts';
 import { category, common, INT, nvarchar, pgType } from './types.ts';
 
 /** Where the value of a bound parameter comes from: a variable, or the session's state (`@@ROWCOUNT`, `ERROR_NUMBER`). */
@@ -20,13 +20,9 @@ export interface Surroundings {
   suits(table: TableMeta, column: string, to: SqlType): boolean;
 }
 
-export interface QueryColumn {
+/** A column of a query's result: what is known of its expression, but for the expression. */
+export interface QueryColumn extends Omit<Bound, 'sql' | 'literal' | 'suits'> {
   readonly name: string;
-  readonly type: SqlType;
-  readonly nullable: boolean;
-  readonly collation: Collation;
-  readonly identity: boolean;
-  readonly untypedNull?: boolean;
 }
 
 export interface BoundQuery {
@@ -66,7 +62,7 @@ export class Binder {
     if (at < 0) at = this.parameters.push(source) - 1;
     const n = `$${at + 1}`;
     const sql = type.name === 'datetimeoffset' ? `_sandbox.moment_in(${n}::text)` : `${n}::${pgType(type)}`;
-    return { sql, type, nullable: true, collation: null };
+    return bound(sql, type);
   }
 
   scalar(e: Expr, scope: Scope): Bound {
@@ -152,12 +148,8 @@ export class Binder {
       return `WHEN ${test} THEN ${unified.values[i]}`;
     });
     const otherwise = e.otherwise ? ` ELSE ${unified.values.at(-1)}` : '';
-    return {
-      sql: `(CASE ${whens.join(' ')}${otherwise} END)`,
-      type: unified.type,
-      nullable: !e.otherwise || results.some((r) => r.nullable),
-      collation: unified.collation,
-    };
+    const nullable = !e.otherwise || results.some((r) => r.nullable);
+    return bound(`(CASE ${whens.join(' ')}${otherwise} END)`, unified.type, nullable, unified.collation);
   }
 
   private atTimeZone(e: Bound, zone: Bound): Bound {
@@ -227,14 +219,8 @@ export class Binder {
   private nullSafeEquality(body: Body, scope: Scope): string | null {
     if (body.k !== 'set' || body.op !== 'INTERSECT' || body.l.k !== 'select' || body.r.k !== 'select')
       return null;
-    if (
-      body.l.from ||
-      body.r.from ||
-      body.l.where ||
-      body.r.where ||
-      body.l.items.length !== body.r.items.length
-    )
-      return null;
+    if ([body.l, body.r].some((side) => side.from || side.where)) return null;
+    if (body.l.items.length !== body.r.items.length) return null;
     const rights = body.r.items;
     const tests = body.l.items.map((item, i) =>
       compare('IS NOT DISTINCT FROM', this.scalar(item.e, scope), this.scalar(rights[i]!.e, scope)),

@@ -1,11 +1,12 @@
 // FROM: tables, derived tables, joins, APPLY and the table functions; fills the scope with what they offer.
 import type { SqlType } from '../session.ts';
 import type { Source } from './ast.ts';
-import { pathAsArray } from './call-text.ts';
 import { convert } from './convert.ts';
 import { sqlError, unsupported } from './errors.ts';
 import type { Binder, QueryColumn } from './expression.ts';
+import { jsonPath, pathAsArray } from './json-path.ts';
 import {
+  bound,
   quote,
   reference,
   type Scope,
@@ -13,7 +14,6 @@ import {
   type ScopeSource,
   same,
   type TableMeta,
-  text,
 } from './scope.ts';
 import { category, nvarchar } from './types.ts';
 
@@ -91,11 +91,7 @@ function table(binder: Binder, source: Extract<Source, { k: 'table' }>, scope: S
   const alias = source.alias ?? name;
   const cte = source.name.length === 1 ? scope.cte(name) : undefined;
   if (cte) {
-    add(
-      scope,
-      alias,
-      cte.map((c) => ({ ...c, identity: false })),
-    );
+    add(scope, alias, cte);
     return `${quote(cteName(scope, name))} AS ${quote(alias)}`;
   }
   const meta = binder.around.table(source.name);
@@ -136,35 +132,23 @@ function tableFunction(binder: Binder, source: Extract<Source, { k: 'function' }
   const [subject, second] = source.args.map((a) => convert(binder.scalar(a, scope), nvarchar('max')));
   if (!subject) throw unsupported(`${source.name} without arguments`);
   const alias = source.alias ?? source.name;
-  const column = (name: string, type: QueryColumn['type']): QueryColumn => ({
-    name,
-    type,
-    nullable: true,
-    collation: null,
-    identity: false,
-  });
+  const column = (name: string, type: SqlType): QueryColumn => ({ ...bound('', type), name });
   if (source.name === 'STRING_SPLIT') {
     add(scope, alias, [column('value', nvarchar(4000))]);
     return `LATERAL (SELECT s::bpchar FROM string_to_table(_sandbox.t(${subject.sql}),_sandbox.t(${second?.sql})) AS s) AS ${quote(alias)}("value")`;
   }
-  if (second && second.literal === undefined) throw unsupported('a JSON path that is not a literal');
-  const path = text(pathAsArray(second?.literal ?? '$'));
+  const path = jsonPath(second);
   if (!source.json) {
     add(scope, alias, [
       column('key', nvarchar(4000)),
       column('value', nvarchar('max')),
       column('type', { name: 'tinyint' }),
     ]);
-    return `LATERAL _sandbox.openjson(_sandbox.t(${subject.sql}),${path}::text[]) AS ${quote(alias)}("key","value","type")`;
+    return `LATERAL _sandbox.openjson(_sandbox.t(${subject.sql}),${path}) AS ${quote(alias)}("key","value","type")`;
   }
   const list = source.json.map((c) => {
-    const steps = `${text(pathAsArray(c.path ?? `$."${c.name}"`))}::text[]`;
-    const raw = {
-      sql: `_sandbox.json_${c.asJson ? 'query' : 'value'}(_j,${steps})`,
-      type: nvarchar('max'),
-      nullable: true,
-      collation: null,
-    };
+    const steps = pathAsArray(c.path ?? `$."${c.name}"`);
+    const raw = bound(`_sandbox.json_${c.asJson ? 'query' : 'value'}(_j,${steps})`, nvarchar('max'));
     return `${convert(raw, c.type).sql} AS ${quote(c.name)}`;
   });
   add(
@@ -172,5 +156,5 @@ function tableFunction(binder: Binder, source: Extract<Source, { k: 'function' }
     alias,
     source.json.map((c) => column(c.name, c.type)),
   );
-  return `LATERAL (SELECT ${list.join(',')} FROM _sandbox.json_rows(_sandbox.t(${subject.sql}),${path}::text[]) AS _j) AS ${quote(alias)}`;
+  return `LATERAL (SELECT ${list.join(',')} FROM _sandbox.json_rows(_sandbox.t(${subject.sql}),${path}) AS _j) AS ${quote(alias)}`;
 }

@@ -3,7 +3,7 @@ import type { SqlType } from '../session.ts';
 import type { Expr } from './ast.ts';
 import { comparable, convert } from './convert.ts';
 import { sqlError, unsupported } from './errors.ts';
-import { type Bound, type Collation, text } from './scope.ts';
+import { type Bound, bound, type Collation, text } from './scope.ts';
 import {
   arithmetic,
   asDecimal,
@@ -56,16 +56,10 @@ export function unify(results: readonly Bound[]): { type: SqlType; values: strin
 }
 
 export function literal(type: Extract<Expr, { k: 'literal' }>['type'], v: string): Bound {
-  const made = (sql: string, of: SqlType): Bound => ({
-    sql,
-    type: of,
-    nullable: false,
-    collation: null,
-    literal: v,
-  });
+  const made = (sql: string, of: SqlType): Bound => ({ ...bound(sql, of, false), literal: v });
   switch (type) {
     case 'null':
-      return { sql: 'NULL', type: INT, nullable: true, collation: null, untypedNull: true };
+      return { ...bound('NULL', INT), untypedNull: true };
     case 'int':
       return made(v, INT);
     case 'decimal': {
@@ -102,12 +96,7 @@ export function binary(op: string, left: Bound, right: Bound): Bound {
   const nullable = l.nullable || r.nullable;
   if (op === '+' && a === 'string' && b === 'string') return concatenation(l, r);
   if (op === '+' && a === 'binary' && b === 'binary') {
-    return {
-      sql: `(${l.sql}||${r.sql})`,
-      type: { name: 'varbinary', length: sum(l.type, r.type, 8000) },
-      nullable,
-      collation: null,
-    };
+    return bound(`(${l.sql}||${r.sql})`, { name: 'varbinary', length: sum(l.type, r.type, 8000) }, nullable);
   }
   if ((a === 'date') !== (b === 'date') && (op === '+' || op === '-')) return dateArithmetic(op, l, r);
   if (a !== 'number' && b !== 'number' && a !== 'string') throw sqlError(8117, l.type.name, op);
@@ -119,26 +108,16 @@ export function binary(op: string, left: Bound, right: Bound): Bound {
   ];
   if ('&|^'.includes(op)) {
     const raw = `(${wide(x)} ${op === '^' ? '#' : op} ${wide(y)})`;
-    return { sql: type.name === 'bit' ? `(${raw}<>0)` : raw, type, nullable, collation: null };
+    return bound(type.name === 'bit' ? `(${raw}<>0)` : raw, type, nullable);
   }
   if (type.name === 'float' || type.name === 'real') {
     if (op === '%') throw sqlError(402, l.type.name, r.type.name);
-    return {
-      sql: `(${wide(x)}::${pgType(type)}${op}${wide(y)}::${pgType(type)})`,
-      type,
-      nullable,
-      collation: null,
-    };
+    return bound(`(${wide(x)}::${pgType(type)}${op}${wide(y)}::${pgType(type)})`, type, nullable);
   }
   if (isDecimal(type) || type.name === 'money') return exact(op, x, y, type, nullable);
   if (type.name === 'bit') throw sqlError(8117, 'bit', op);
   const raw = `(${wide(x)}${op}${wide(y)})`;
-  return {
-    sql: type.name === 'tinyint' ? `_sandbox.tiny(${raw}::bigint)` : raw,
-    type,
-    nullable,
-    collation: null,
-  };
+  return bound(type.name === 'tinyint' ? `_sandbox.tiny(${raw}::bigint)` : raw, type, nullable);
 }
 
 const wide = (e: Bound): string => (e.type.name === 'bit' ? `(${e.sql})::int` : e.sql);
@@ -149,7 +128,7 @@ function exact(op: string, x: Bound, y: Bound, type: SqlType, nullable: boolean)
   const [l, r] = [`(${wide(x)})::numeric`, `(${wide(y)})::numeric`];
   // SQL Server cuts a quotient off at its scale: an integer division keeps that exact.
   const sql = op === '/' ? `div(${l}*1e${scale}::numeric,${r})*1e-${scale}::numeric` : `${l}${op}${r}`;
-  return { sql: `(${sql})::${pgType(of)}`, type: of, nullable, collation: null };
+  return bound(`(${sql})::${pgType(of)}`, of, nullable);
 }
 
 /** An integer literal takes part in decimal arithmetic with the digits that it has. */
@@ -177,16 +156,10 @@ function sum(a: SqlType, b: SqlType, limit: number): number | 'max' {
 
 export function concatenation(l: Bound, r: Bound): Bound {
   const unicode = /^(n|sys|xml)/.test(l.type.name) || /^(n|sys|xml)/.test(r.type.name);
-  const type: SqlType = {
-    name: unicode ? 'nvarchar' : 'varchar',
-    length: sum(l.type, r.type, unicode ? 4000 : 8000),
-  };
-  return {
-    sql: `_sandbox.concat(${l.sql},${r.sql})`,
-    type,
-    nullable: l.nullable || r.nullable,
-    collation: l.collation ?? r.collation,
-  };
+  const length = sum(l.type, r.type, unicode ? 4000 : 8000);
+  const type = unicode ? nvarchar(length) : varchar(length);
+  const collation = l.collation ?? r.collation;
+  return bound(`_sandbox.concat(${l.sql},${r.sql})`, type, l.nullable || r.nullable, collation);
 }
 
 /** Throws 448 for a collation that is not SQL Server's, and refuses those it cannot imitate. */

@@ -1,4 +1,4 @@
-// The parser: made of the grammar (tsql.peggy) at the first batch, and what the grammar's actions need of the engine.
+// The parser: made of the grammar (statements.peggy, queries.peggy) at the first batch, and what the grammar's actions need of the engine.
 // A batch is read as a whole before it runs: a syntax error anywhere leaves nothing done, as in SQL Server.
 import { readFileSync } from 'node:fs';
 import peggy from 'peggy';
@@ -22,7 +22,9 @@ const isReserved = (word: string): boolean => RESERVED.has(word.toUpperCase());
 let parser: peggy.Parser | undefined;
 
 function made(): peggy.Parser {
-  const grammar = readFileSync(new URL('tsql.peggy', import.meta.url), 'utf8');
+  const grammar = ['statements', 'queries']
+    .map((name) => readFileSync(new URL(`${name}.peggy`, import.meta.url), 'utf8'))
+    .join('\n');
   const rules = grammar.replace(/\/\/.*|\/\*.*?\*\/|'[^'\n]*'|"[^"\n]*"/g, '');
   const keywords = [...new Set(rules.match(/\b[A-Z]{2}[A-Z_]*\b/g))];
   const added = keywords.map((word) => `${word} "word" = @$"${word}"i ![\\p{L}\\p{N}_#$@]u _`);

@@ -121,22 +121,10 @@ function values(binder: Binder, rows: readonly (readonly Expr[])[], outer: Scope
   if (bound.some((r) => r.length !== width)) throw sqlError(10709);
   const columns = Array.from({ length: width }, (_, i) => {
     const cells = bound.map((r) => r[i]!);
-    return { ...unify(cells), nullable: cells.some((c) => c.nullable) };
+    return { ...unify(cells), name: '', nullable: cells.some((c) => c.nullable) };
   });
   const sql = `VALUES ${bound.map((_, r) => `(${columns.map((c) => c.values[r]).join(',')})`).join(',')}`;
-  return {
-    sql,
-    columns: columns.map((c) => ({
-      name: '',
-      type: c.type,
-      nullable: c.nullable,
-      collation: c.collation,
-      identity: false,
-    })),
-    scope: null,
-    items: [],
-    limit: '',
-  };
+  return { sql, columns, scope: null, items: [], limit: '' };
 }
 
 function setOperation(binder: Binder, body: Extract<Body, { k: 'set' }>, outer: Scope): BoundBody {
@@ -150,7 +138,7 @@ function setOperation(binder: Binder, body: Extract<Body, { k: 'set' }>, outer: 
       { ...a, sql: '' },
       { ...b, sql: '' },
     ]);
-    return { name: a.name, type, nullable: a.nullable || b.nullable, collation, identity: false };
+    return { name: a.name, type, nullable: a.nullable || b.nullable, collation };
   });
   const sql = `(${retyped(l, columns)}) ${body.op} (${retyped(r, columns)})`;
   return { sql, columns, scope: null, items: [], limit: '' };
@@ -214,14 +202,8 @@ export function selectList(
       value: value.untypedNull ? { ...value, sql: 'NULL::int' } : value,
       as: name ? ` AS ${quote(name)}` : '',
     });
-    columns.push({
-      name,
-      type: value.type,
-      nullable: value.nullable,
-      collation: value.collation,
-      identity: value.identity === true,
-      ...(value.untypedNull && { untypedNull: true }),
-    });
+    const { sql: _sql, literal: _literal, suits: _suits, ...column } = value;
+    columns.push({ ...column, name });
     items.push(e);
   };
   for (const item of selected) {

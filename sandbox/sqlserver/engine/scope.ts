@@ -62,6 +62,13 @@ export interface Bound {
   readonly suits?: (to: SqlType) => boolean;
 }
 
+export const bound = (sql: string, type: SqlType, nullable = true, collation: Collation = null): Bound => ({
+  sql,
+  type,
+  nullable,
+  collation,
+});
+
 export interface ScopeColumn extends Bound {
   readonly name: string;
 }

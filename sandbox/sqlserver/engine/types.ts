@@ -34,6 +34,7 @@ export const isInteger = (type: SqlType): boolean =>
 export const INT: SqlType = { name: 'int' };
 export const BIGINT: SqlType = { name: 'bigint' };
 export const FLOAT: SqlType = { name: 'float' };
+export const SYSNAME: SqlType = { name: 'sysname', length: 128 };
 export const nvarchar = (length: number | 'max'): SqlType => ({ name: 'nvarchar', length });
 export const varchar = (length: number | 'max'): SqlType => ({ name: 'varchar', length });
 export const decimal = (precision: number, scale: number): SqlType => ({ name: 'decimal', precision, scale });
@@ -70,7 +71,7 @@ export function declared(written: string, size: readonly (number | 'max')[], cas
   const [first, second] = size;
   const number = typeof first === 'number' ? first : undefined;
   if (name === 'xml') return nvarchar('max');
-  if (name === 'sysname') return { name: 'sysname', length: 128 };
+  if (name === 'sysname') return SYSNAME;
   if (name === 'decimal' || name === 'numeric') {
     const precision = number ?? 18;
     const scale = typeof second === 'number' ? second : 0;

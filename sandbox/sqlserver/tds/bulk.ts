@@ -5,7 +5,7 @@ import { TYPE } from 'tedious/lib/token/token.js';
 import type { BulkTarget, ColumnMetadata, Value } from '../session.ts';
 import { Cursor, isTruncated } from './bytes.ts';
 import { ProtocolError } from './packets.ts';
-import { readTypeInfo, type WireType } from './types-read.ts';
+import { readTypeInfo, type WireType } from './type-info.ts';
 
 const INSERT_BULK = /^\s*insert\s+bulk\s+((?:\[(?:[^\]]|\]\])*\]|"(?:[^"]|"")*"|[^\s("[\]]+)+)\s*(?:\(|$)/i;
 const PAUSE_AT = 1 << 20;

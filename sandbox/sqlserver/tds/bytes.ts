@@ -47,6 +47,22 @@ export class Cursor {
   u32(): number {
     return this.bytes.readUInt32LE(this.skip(4));
   }
+  i16(): number {
+    return this.bytes.readInt16LE(this.skip(2));
+  }
+  i32(): number {
+    return this.bytes.readInt32LE(this.skip(4));
+  }
+  f32(): number {
+    return this.bytes.readFloatLE(this.skip(4));
+  }
+  f64(): number {
+    return this.bytes.readDoubleLE(this.skip(8));
+  }
+  /** An integer of up to 6 bytes. */
+  uint(bytes: number): number {
+    return this.bytes.readUIntLE(this.skip(bytes), bytes);
+  }
   u64(): bigint {
     return this.bytes.readBigUInt64LE(this.skip(8));
   }

@@ -5,6 +5,7 @@ import { TYPE } from 'tedious/lib/token/token.js';
 import type { ColumnMetadata, Parameter, ResultSink, SqlMessage, Value } from '../session.ts';
 import { Writer } from './bytes.ts';
 import type { Channel } from './channel.ts';
+import { DEFAULT_COLLATION } from './collation.ts';
 import { PACKET_SIZE, packetize, RESPONSE } from './packets.ts';
 import {
   ENVIRONMENT,
@@ -16,8 +17,7 @@ import {
   writeMessage,
   writeReturnValue,
 } from './tokens.ts';
-import { DEFAULT_COLLATION } from './type-ids.ts';
-import { type Encoder, encoderOf } from './types-write.ts';
+import { type Codec, codecOf } from './types.ts';
 
 const DONE = { more: 0x01, error: 0x02, inTransaction: 0x04, count: 0x10, attention: 0x20 } as const;
 const SELECT = 0xc1;
@@ -46,7 +46,7 @@ export class Response implements ResultSink {
   /** A procedure's statements end with DONEINPROC, and the whole with DONEPROC. */
   #inProcedure = false;
   #packet = 1;
-  #encoders: readonly Encoder[] = [];
+  #codecs: readonly Codec[] = [];
   #command = 0;
   #pending: PendingDone | undefined;
   #failed = false;
@@ -64,9 +64,9 @@ export class Response implements ResultSink {
 
   columns(columns: readonly ColumnMetadata[]): undefined | Promise<void> {
     const out = this.#token(TYPE.COLMETADATA);
-    this.#encoders = columns.map((column) => encoderOf(column.type, column.nullable));
+    this.#codecs = columns.map((column) => codecOf(column.type, column.nullable));
     this.#command = SELECT;
-    writeColumns(out, columns, this.#encoders);
+    writeColumns(out, columns, this.#codecs);
     return undefined;
   }
 
@@ -74,20 +74,20 @@ export class Response implements ResultSink {
     if (this.#cancelled) return undefined;
     const out = this.#out;
     const start = out.length;
-    const encoders = this.#encoders;
+    const codecs = this.#codecs;
     try {
       if (values.includes(null)) {
         out.u8(TYPE.NBCROW);
-        const bitmap = out.reserve((encoders.length + 7) >> 3);
+        const bitmap = out.reserve((codecs.length + 7) >> 3);
         out.bytes.fill(0, bitmap, out.length);
-        for (let i = 0; i < encoders.length; i++) {
+        for (let i = 0; i < codecs.length; i++) {
           const value = values[i] ?? null;
           if (value === null) out.bytes[bitmap + (i >> 3)]! |= 1 << (i & 7);
-          else encoders[i]!.value(out, value);
+          else codecs[i]!.write(out, value);
         }
       } else {
         out.u8(TYPE.ROW);
-        for (let i = 0; i < encoders.length; i++) encoders[i]!.value(out, values[i]!);
+        for (let i = 0; i < codecs.length; i++) codecs[i]!.write(out, values[i]!);
       }
     } catch (error) {
       // Half a row must not reach the client.

@@ -5,7 +5,7 @@ import procedures from 'tedious/lib/special-stored-procedure.js';
 import type { Parameter } from '../session.ts';
 import type { Cursor } from './bytes.ts';
 import { RequestError, refusal } from './refusal.ts';
-import { readTypeInfo } from './types-read.ts';
+import { readTypeInfo } from './type-info.ts';
 
 /** What the wire does with one call, in its order. */
 export type Call =

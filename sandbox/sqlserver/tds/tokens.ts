@@ -3,7 +3,7 @@
 
 import type { ColumnMetadata, Parameter, SqlMessage } from '../session.ts';
 import type { Writer } from './bytes.ts';
-import { type Encoder, encoderOf, writeValue } from './types-write.ts';
+import { type Codec, codecOf } from './types.ts';
 
 /** MS-TDS 2.2.7.9. */
 export const ENVIRONMENT = {
@@ -24,13 +24,13 @@ const SERVER_NAME = 'walbridge-sandbox';
 export function writeColumns(
   out: Writer,
   columns: readonly ColumnMetadata[],
-  encoders: readonly Encoder[],
+  codecs: readonly Codec[],
 ): void {
   out.u16(columns.length);
   columns.forEach((column, i) => {
     out.u32(0);
     out.u16((column.nullable ? FLAG.nullable : 0) | (column.identity ? FLAG.identity : 0));
-    encoders[i]!.typeInfo(out);
+    out.raw(codecs[i]!.info);
     out.shortText(column.name);
   });
 }
@@ -81,14 +81,15 @@ export function writeLoginAcknowledgement(out: Writer): void {
 }
 
 export function writeReturnValue(out: Writer, parameter: Parameter, ordinal: number): void {
-  const encoder = encoderOf(parameter.type, true);
+  const codec = codecOf(parameter.type);
   out.u16(ordinal);
   out.shortText(parameter.name);
   out.u8(1);
   out.u32(0);
   out.u16(FLAG.nullable);
-  encoder.typeInfo(out);
-  writeValue(out, encoder, parameter.value);
+  out.raw(codec.info);
+  if (parameter.value === null) codec.writeNull(out);
+  else codec.write(out, parameter.value);
 }
 
 export function notice(number: number, state: number, message: string): SqlMessage {
