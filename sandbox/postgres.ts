@@ -101,21 +101,10 @@ async function startOn(port: number, options: PostgresOptions): Promise<Postgres
 
 /** A copy of the one that was laid and filled before, or the first. */
 async function layCluster(cluster: Cluster, content: ClusterContent | undefined): Promise<void> {
-  const cached = {
-    purpose: content?.name ?? 'empty',
-    hash: createHash('sha256')
-      .update(
-        JSON.stringify([
-          packageVersion(),
-          COLLATION,
-          cluster.address.user,
-          cluster.address.password,
-          content?.version,
-        ]),
-      )
-      .digest('hex')
-      .slice(0, 16),
-  };
+  const { user, password } = cluster.address;
+  const parts = JSON.stringify([packageVersion(), COLLATION, user, password, content?.version]);
+  const hash = createHash('sha256').update(parts).digest('hex').slice(0, 16);
+  const cached = { purpose: content?.name ?? 'empty', hash };
   if (await unpackCluster(cached, cluster.data, cluster.user)) return;
   await initialise(cluster);
   if (content) {
@@ -132,26 +121,22 @@ async function layCluster(cluster: Cluster, content: ClusterContent | undefined)
 
 function launch(
   { binaries, folder, data, address, user }: Cluster,
-  {
-    isKept,
-    removeFolder,
-    overrides,
-  }: { isKept: boolean; removeFolder: boolean; overrides: PostgresOptions['settings'] },
+  how: { isKept: boolean; removeFolder: boolean; overrides: PostgresOptions['settings'] },
 ): Promise<GuardedServer> {
   return startGuarded(
     {
       command: join(binaries, 'postgres'),
-      args: ['-D', data, ...settings(address.port, isKept, overrides)],
+      args: ['-D', data, ...settings(address.port, how.isKept, how.overrides)],
       ...(user && { user }),
       folder,
       logFile: join(folder, 'server.log'),
       // Fast shutdown, then immediate (a logical walsender whose reader hangs holds a fast one up). Nobody reads a temporary one again.
       stopSignals: [
-        { signal: isKept ? 'SIGINT' : 'SIGQUIT', afterMs: 0 },
+        { signal: how.isKept ? 'SIGINT' : 'SIGQUIT', afterMs: 0 },
         { signal: 'SIGQUIT', afterMs: 8_000 },
         { signal: 'SIGKILL', afterMs: 15_000 },
       ],
-      removeFolder,
+      removeFolder: how.removeFolder,
     },
     (pid) => isReady(data, pid),
   );

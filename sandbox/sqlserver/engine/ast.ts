@@ -151,6 +151,21 @@ export interface Argument {
   readonly output: boolean;
 }
 
+interface TableParts {
+  readonly columns: readonly ColumnDefinition[];
+  readonly constraints: readonly Constraint[];
+}
+
+/** What UPDATE and DELETE share. */
+interface Joined {
+  readonly ctes: readonly Cte[];
+  readonly top: Expr | null;
+  readonly table: Name;
+  readonly output: Output | null;
+  readonly from: Source | null;
+  readonly where: Expr | null;
+}
+
 export type Statement = { readonly line: number } & (
   | { k: 'query'; query: Query }
   | {
@@ -161,39 +176,11 @@ export type Statement = { readonly line: number } & (
       output: Output | null;
       source: Query | null;
     }
-  | {
-      k: 'update';
-      ctes: readonly Cte[];
-      top: Expr | null;
-      table: Name;
-      set: readonly { column: string; e: Expr }[];
-      output: Output | null;
-      from: Source | null;
-      where: Expr | null;
-    }
-  | {
-      k: 'delete';
-      ctes: readonly Cte[];
-      top: Expr | null;
-      table: Name;
-      output: Output | null;
-      from: Source | null;
-      where: Expr | null;
-    }
+  | ({ k: 'update'; set: readonly { column: string; e: Expr }[] } & Joined)
+  | ({ k: 'delete' } & Joined)
   | { k: 'truncate'; table: Name }
-  | {
-      k: 'createTable';
-      table: Name;
-      columns: readonly ColumnDefinition[];
-      constraints: readonly Constraint[];
-    }
-  | {
-      k: 'declareTable';
-      name: string;
-      columns: readonly ColumnDefinition[];
-      constraints: readonly Constraint[];
-    }
-  | { k: 'addColumns'; table: Name; columns: readonly ColumnDefinition[]; constraints: readonly Constraint[] }
+  | ({ k: 'createTable' | 'addColumns'; table: Name } & TableParts)
+  | ({ k: 'declareTable'; name: string } & TableParts)
   | { k: 'alterColumn'; table: Name; column: ColumnDefinition }
   | {
       k: 'dropColumns';
@@ -215,29 +202,26 @@ export type Statement = { readonly line: number } & (
     }
   | { k: 'dropIndex'; name: string; table: Name; ifExists: boolean }
   | { k: 'drop'; what: 'TABLE' | 'VIEW' | 'SCHEMA'; names: readonly Name[]; ifExists: boolean }
-  | { k: 'createSchema'; name: string }
   | { k: 'createView'; name: Name; query: Query; columns: readonly string[]; replace: boolean }
-  | { k: 'createDatabase'; name: string }
+  | { k: 'createSchema' | 'createDatabase' | 'use'; name: string }
   | { k: 'dropDatabase'; names: readonly string[]; ifExists: boolean }
   | { k: 'declare'; variables: readonly { name: string; type: SqlType; e: Expr | null }[] }
   | { k: 'setVariable'; name: string; e: Expr }
   | { k: 'setOption'; option: string; value: string; arg: Expr | null }
-  | { k: 'begin' }
-  | { k: 'commit' }
+  | { k: 'begin' | 'commit' | 'break' | 'continue' }
   | { k: 'rollback'; name: Expr | null }
   | { k: 'save'; name: Expr }
   | { k: 'block'; body: readonly Statement[] }
   | { k: 'if'; test: Expr; body: Statement; otherwise: Statement | null }
   | { k: 'while'; test: Expr; body: Statement }
-  | { k: 'break' }
-  | { k: 'continue' }
   | { k: 'try'; body: readonly Statement[]; handler: readonly Statement[] }
-  | { k: 'throw'; args: readonly Expr[] }
-  | { k: 'raiserror'; args: readonly Expr[] }
-  | { k: 'print'; e: Expr }
+  | { k: 'throw' | 'raiserror'; args: readonly Expr[] }
+  | { k: 'print' | 'executeText'; e: Expr }
   | { k: 'return'; e: Expr | null }
-  | { k: 'use'; name: string }
   | { k: 'waitfor'; delay: Expr }
   | { k: 'execute'; procedure: Name; args: readonly Argument[]; result: string | null }
-  | { k: 'executeText'; e: Expr }
 );
+
+/** The statements of kind K. */
+export type Of<K extends Statement['k']> = OfKind<Statement, K>;
+type OfKind<S, K> = S extends { k: infer J } ? (K extends J ? S & { k: K } : never) : never;

@@ -19,8 +19,11 @@ CREATE VIEW _sandbox.spaces AS SELECT n.oid, n.nspname FROM pg_namespace n WHERE
 -- User tables and views, and the session's #temporary ones (their schema is shown as dbo).
 CREATE VIEW _sandbox.relations AS SELECT c.oid, c.relname, c.relkind, CASE WHEN n.oid = pg_my_temp_schema() THEN (SELECT oid FROM pg_namespace WHERE nspname = 'dbo') ELSE n.oid END AS space, n.oid = pg_my_temp_schema() AS own, c.reltuples
  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r','p','v') AND (n.oid = pg_my_temp_schema() OR (n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ('information_schema','_sandbox','sys','INFORMATION_SCHEMA')));
+-- What a column's comment says; of the system views' columns, which have none, what their PostgreSQL type is.
 CREATE FUNCTION _sandbox.note(comment text, pg text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-SELECT CASE WHEN comment IS JSON OBJECT THEN comment::jsonb ELSE jsonb_build_object('type', jsonb_build_object('name', CASE pg WHEN 'boolean' THEN 'bit' WHEN 'integer' THEN 'int' WHEN 'bigint' THEN 'bigint' WHEN 'smallint' THEN 'smallint' WHEN 'bytea' THEN 'varbinary' ELSE 'nvarchar' END, 'length', 128)) END $$;
+SELECT CASE WHEN comment IS JSON OBJECT THEN comment::jsonb ELSE jsonb_build_object('type', CASE pg WHEN 'boolean' THEN '{"name":"bit"}' WHEN 'integer' THEN '{"name":"int"}'
+ WHEN 'bigint' THEN '{"name":"bigint"}' WHEN 'smallint' THEN '{"name":"smallint"}' WHEN 'bytea' THEN '{"name":"varbinary","length":85}' WHEN 'uuid' THEN '{"name":"uniqueidentifier"}'
+ WHEN 'timestamp without time zone' THEN '{"name":"datetime"}' WHEN 'numeric' THEN '{"name":"decimal","precision":38,"scale":0}' ELSE '{"name":"nvarchar","length":128}' END::jsonb) END $$;
 -- One row a column, with what its comment says of its type.
 CREATE VIEW _sandbox.column_list AS SELECT a.attrelid AS rel, a.attnum AS num, a.attname AS name, NOT a.attnotnull AS nullable, a.attidentity <> '' AS identity, a.attgenerated <> '' AS computed, a.atthasdef AND a.attgenerated = '' AS preset,
   n.j, n.j -> 'type' ->> 'name' AS type, CASE WHEN n.j -> 'type' ->> 'length' = 'max' THEN -1 ELSE (n.j -> 'type' ->> 'length')::int END AS length, (n.j -> 'type' ->> 'precision')::int AS p, (n.j -> 'type' ->> 'scale')::int AS s,

@@ -1,6 +1,6 @@
 // INSERT, UPDATE, DELETE with OUTPUT to PostgreSQL. A joined change becomes UPDATE … FROM or DELETE … USING, so that
 // a row that another transaction changed meanwhile is tested again; other shapes go through the rows' physical places.
-import type { Expr, Output, SelectItem, Source, Statement } from './ast.ts';
+import type { Expr, Of, Output, SelectItem, Source } from './ast.ts';
 import { assign, convert } from './convert.ts';
 import { type SqlError, sqlError, unsupported } from './errors.ts';
 import type { Binder, QueryColumn } from './expression.ts';
@@ -25,9 +25,9 @@ export interface BoundChange {
   readonly identities: boolean;
 }
 
-type Insert = Extract<Statement, { k: 'insert' }>;
-type Update = Extract<Statement, { k: 'update' }>;
-type Delete = Extract<Statement, { k: 'delete' }>;
+type Insert = Of<'insert'>;
+type Update = Of<'update'>;
+type Delete = Of<'delete'>;
 
 export function bindInsert(binder: Binder, insert: Insert): BoundChange {
   const outer = new Scope(null);

@@ -2,14 +2,12 @@
 // Decimals are left out: their binary form depends on the version, as Microsoft says.
 import type { SqlType } from '../session.ts';
 import type { Bound } from './scope.ts';
-import { category, isDecimal, isFloat, isInteger, pgType } from './types.ts';
-
-const BYTES = { bit: 1, tinyint: 1, smallint: 2, int: 4, bigint: 8, real: 4, float: 8, money: 8 } as const;
+import { category, fixedBytes, isDecimal, isFloat, isInteger, pgType } from './types.ts';
 
 /** As SQL Server stores it, high byte first; undefined for decimals, whose form depends on the version. */
 function numberAsBytes({ sql, type }: Bound): { sql: string; length: number } | undefined {
   if (isDecimal(type)) return undefined;
-  const length = BYTES[type.name as keyof typeof BYTES];
+  const length = fixedBytes(type)!;
   if (isFloat(type)) return { sql: `float${length}send(${sql})`, length };
   const whole = type.name === 'bit' ? `(${sql})::int` : type.name === 'money' ? `(${sql})*10000` : sql;
   return { sql: `_sandbox.right_bytes(int8send((${whole})::bigint),${length})`, length };
@@ -37,7 +35,5 @@ export function toBinary(e: Bound, to: SqlType): string | undefined {
 export function fromBinary({ sql }: Bound, to: SqlType): string | undefined {
   if (to.name === 'uniqueidentifier') return `_sandbox.bytes_guid(${sql})`;
   if (to.name === 'tinyint') return `(_sandbox.bytes_integer(${sql},1)&255)::smallint`;
-  return isInteger(to)
-    ? `_sandbox.bytes_integer(${sql},${BYTES[to.name as 'int']})::${pgType(to)}`
-    : undefined;
+  return isInteger(to) ? `_sandbox.bytes_integer(${sql},${fixedBytes(to)})::${pgType(to)}` : undefined;
 }

@@ -1,15 +1,13 @@
 // Constraints and indexes to PostgreSQL. Unique keys are checked at the statement's end as in SQL Server (DEFERRABLE),
 // except where a foreign key refers to them.
 import { createHash, randomBytes } from 'node:crypto';
-import type { Constraint, Statement } from './ast.ts';
+import type { Constraint, Of } from './ast.ts';
 import { assign } from './convert.ts';
 import { comment } from './define-column.ts';
 import { sqlError } from './errors.ts';
 import type { Binder } from './expression.ts';
 import { tableScope } from './from.ts';
 import { quote, reference, Scope, same, shown, type TableMeta, text } from './scope.ts';
-
-type Of<K extends Statement['k']> = Extract<Statement, { k: K }>;
 
 export const generated = (kind: string, table: string): string =>
   `${kind}__${table.slice(0, 20)}__${randomBytes(8).toString('hex').toUpperCase()}`;

@@ -1,5 +1,5 @@
 // Definitions of tables and views to PostgreSQL: CREATE, ALTER, SELECT … INTO. Pure: text in, text out.
-import type { ColumnDefinition, Constraint, Name, Statement } from './ast.ts';
+import type { ColumnDefinition, Constraint, Name, Of } from './ast.ts';
 import { assign } from './convert.ts';
 import { collateOf, columnLine, columnMeta, comment, withComputed } from './define-column.ts';
 import { addConstraint, generated } from './define-key.ts';
@@ -18,7 +18,6 @@ import {
 } from './scope.ts';
 import { pgType } from './types.ts';
 
-type Of<K extends Statement['k']> = Extract<Statement, { k: K }>;
 type Parts = { columns: readonly ColumnDefinition[]; constraints: readonly Constraint[] };
 
 /** The table as the catalog would show it; null where only the catalog knows. */

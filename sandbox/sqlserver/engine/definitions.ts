@@ -1,27 +1,65 @@
 // Runs definitions: of tables, indexes, views, schemas and databases; and keeps what the session knows of tables true to them.
-import type { Statement } from './ast.ts';
+import type { Of } from './ast.ts';
 import * as define from './define.ts';
 import { createIndex, dropIndex } from './define-key.ts';
 import { SqlError, sqlError, unsupported } from './errors.ts';
+import type { Binder } from './expression.ts';
 import { finish, guarded, type Running, runDefinition, translated, writable } from './run.ts';
 import { quote, reference, same, shown, type TableMeta } from './scope.ts';
 import type { State } from './state.ts';
 
-export async function runDatabase(
-  { state }: Running,
-  s: Extract<Statement, { k: 'createDatabase' | 'dropDatabase' }>,
-): Promise<void> {
-  const statement = s.k === 'createDatabase' ? 'CREATE DATABASE' : 'DROP DATABASE';
-  if (state.transaction.count > 0) throw sqlError(226, statement);
-  if (s.k === 'createDatabase') return state.databases.create(s.name);
-  for (const name of s.names) {
-    const dropped = await state.databases.drop(name);
-    if (!dropped && !s.ifExists) throw sqlError(3701, 'database', name);
-  }
+/** How each kind of definition is run, and USE. */
+export const DEFINITIONS = {
+  createTable: (run: Running, s: Of<'createTable'>) => {
+    const name = s.table.at(-1)!;
+    if (run.frame.isProcedure && name.startsWith('#')) run.frame.tables.add(name);
+    const plain = plainTable(name, s);
+    const make = (b: Binder): string => define.createTable(b, define.schemaOf(s.table), name, s);
+    return runDefinition(run, make, ownTable(s.table, plain), plain && s);
+  },
+  declareTable: (run: Running, s: Of<'declareTable'>) => {
+    run.frame.tables.add(s.name);
+    const make = (b: Binder): string =>
+      `DROP TABLE IF EXISTS pg_temp.${quote(s.name)};\n${define.createTable(b, 'pg_temp', s.name, s)}`;
+    return runDefinition(run, make, ownTable([s.name], plainTable(s.name, s)));
+  },
+  addColumns: defined(define.addColumns),
+  alterColumn: defined(define.alterColumn),
+  dropColumns: defined(define.dropParts),
+  createIndex: defined(createIndex),
+  dropIndex: defined(dropIndex),
+  createView: defined(define.createView),
+  createSchema: defined((_, s: Of<'createSchema'>) => `CREATE SCHEMA ${quote(s.name)}`),
+  drop: dropAll,
+  createDatabase: database('CREATE DATABASE', ({ databases }, s: Of<'createDatabase'>) =>
+    databases.create(s.name),
+  ),
+  dropDatabase: database('DROP DATABASE', async ({ databases }, s: Of<'dropDatabase'>) => {
+    for (const name of s.names) {
+      const dropped = await databases.drop(name);
+      if (!dropped && !s.ifExists) throw sqlError(3701, 'database', name);
+    }
+  }),
+  use: async (run: Running, s: Of<'use'>) => {
+    await guarded(run, 'USE', () => useDatabase(run, s.name));
+    finish(run, null);
+  },
+};
+
+function defined<S>(make: (binder: Binder, s: S) => string) {
+  return (run: Running, s: S): Promise<void> => runDefinition(run, (b) => make(b, s));
+}
+
+function database<S>(statement: string, act: (state: State, s: S) => Promise<void>) {
+  return async (run: Running, s: S): Promise<void> => {
+    if (run.state.transaction.count > 0) throw sqlError(226, statement);
+    await guarded(run, statement, () => act(run.state, s));
+    finish(run, null);
+  };
 }
 
 /** USE: another connection, as a PostgreSQL session has one database. What lives in the session keeps it where it is. */
-export async function useDatabase({ state, sink }: Running, name: string): Promise<void> {
+async function useDatabase({ state, sink }: Running, name: string): Promise<void> {
   const previous = state.database;
   if (!same(name, previous)) {
     if (state.transaction.count > 0) throw unsupported('USE of another database within a transaction');
@@ -34,76 +72,14 @@ export async function useDatabase({ state, sink }: Running, name: string): Promi
     await state.move(name);
   }
   sink.database(state.database, previous);
-  sink.info({
-    number: 5701,
-    state: 1,
-    class: 0,
-    message: `Changed database context to '${state.database}'.`,
-    line: 1,
-  });
-}
-
-export type Definition = Extract<
-  Statement,
-  {
-    k:
-      | 'createTable'
-      | 'declareTable'
-      | 'addColumns'
-      | 'alterColumn'
-      | 'dropColumns'
-      | 'createIndex'
-      | 'dropIndex'
-      | 'drop'
-      | 'createSchema'
-      | 'createView';
-  }
->;
-
-export async function runDefinitionOf(run: Running, s: Definition): Promise<void> {
-  switch (s.k) {
-    case 'createTable':
-      if (run.frame.isProcedure && s.table.at(-1)!.startsWith('#')) run.frame.tables.add(s.table.at(-1)!);
-      return runDefinition(
-        run,
-        (b) => define.createTable(b, define.schemaOf(s.table), s.table.at(-1)!, s),
-        ownTable(s.table, plainTable(s.table.at(-1)!, s)),
-        plainTable(s.table.at(-1)!, s) && s,
-      );
-    case 'declareTable':
-      run.frame.tables.add(s.name);
-      return runDefinition(
-        run,
-        (b) =>
-          `DROP TABLE IF EXISTS pg_temp.${quote(s.name)};\n${define.createTable(b, 'pg_temp', s.name, s)}`,
-        ownTable([s.name], plainTable(s.name, s)),
-      );
-    case 'addColumns':
-      return runDefinition(run, (b) => define.addColumns(b, s));
-    case 'alterColumn':
-      return runDefinition(run, (b) => define.alterColumn(b, s));
-    case 'dropColumns':
-      return runDefinition(run, (b) => define.dropParts(b, s));
-    case 'createIndex':
-      return runDefinition(run, (b) => createIndex(b, s));
-    case 'dropIndex':
-      return runDefinition(run, (b) => dropIndex(b, s));
-    case 'createView':
-      return runDefinition(run, (b) => define.createView(b, s));
-    case 'createSchema':
-      return runDefinition(run, () => `CREATE SCHEMA ${quote(s.name)}`);
-    case 'drop':
-      return dropAll(run, s);
-  }
+  const message = `Changed database context to '${state.database}'.`;
+  sink.info({ number: 5701, state: 1, class: 0, message, line: 1 });
 }
 
 const plain = new WeakMap<object, TableMeta | null>();
 
 /** The same each time that the statement runs, so that translations are good for the next table of its name. */
-function plainTable(
-  name: string,
-  s: Extract<Statement, { k: 'createTable' | 'declareTable' }>,
-): TableMeta | null {
+function plainTable(name: string, s: Of<'createTable' | 'declareTable'>): TableMeta | null {
   const known = plain.get(s);
   if (known !== undefined) return known;
   const made = define.plainTable('pg_temp', name, s);
@@ -116,17 +92,13 @@ function ownTable(name: readonly string[], created: TableMeta | null): Parameter
   return define.schemaOf(name) === 'pg_temp' ? { name: name.at(-1)!, created } : undefined;
 }
 
-async function dropAll(run: Running, s: Extract<Statement, { k: 'drop' }>): Promise<void> {
+async function dropAll(run: Running, s: Of<'drop'>): Promise<void> {
   // The session's own are not referred to by others: one round trip for them all.
   const isOwn = s.what === 'TABLE' && s.names.every((name) => define.schemaOf(name) === 'pg_temp');
   for (const names of isOwn ? [s.names] : s.names.map((name) => [name])) await drop(run, s, names);
 }
 
-async function drop(
-  run: Running,
-  s: Extract<Statement, { k: 'drop' }>,
-  names: readonly (readonly string[])[],
-): Promise<void> {
+async function drop(run: Running, s: Of<'drop'>, names: readonly (readonly string[])[]): Promise<void> {
   if (s.what === 'SCHEMA') {
     const name = quote(names[0]!.at(-1)!);
     return runDefinition(run, () => `DROP SCHEMA ${s.ifExists ? 'IF EXISTS ' : ''}${name}`);

@@ -3,9 +3,9 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { isChange, sendAhead } from './ahead.ts';
-import type { Statement } from './ast.ts';
+import type { Of, Statement } from './ast.ts';
 import type { Placed } from './batch.ts';
-import { runDatabase, runDefinitionOf, useDatabase } from './definitions.ts';
+import { DEFINITIONS } from './definitions.ts';
 import { Cancelled, SqlError, sqlError, unsupported } from './errors.ts';
 import { evaluate, test } from './evaluate.ts';
 import { setOption } from './options.ts';
@@ -15,15 +15,13 @@ import {
   describe,
   EndOfBatch,
   endsBatch,
-  finish,
-  guarded,
   type Running,
   runChange,
   runQuery,
   runTruncate,
   variable,
 } from './run.ts';
-import { nvarchar } from './types.ts';
+import { INT, nvarchar } from './types.ts';
 
 type Flow = 'next' | 'break' | 'continue' | 'return';
 
@@ -53,7 +51,7 @@ async function runStatement(run: Running, statement: Statement): Promise<Flow> {
   if (run.cancel.aborted) throw new Cancelled();
   try {
     const flow = await dispatch(run, statement);
-    if (!['if', 'while', 'block', 'try'].includes(statement.k)) run.state.error = 0;
+    if (!COMPOUND.has(statement.k)) run.state.error = 0;
     return flow;
   } catch (error) {
     if (!(error instanceof SqlError)) throw error;
@@ -81,131 +79,95 @@ function report(run: Running, error: SqlError): void {
   run.state.rowcount = 0;
 }
 
+const COMPOUND = new Set<Statement['k']>(['if', 'while', 'block', 'try']);
+
 async function dispatch(run: Running, s: Statement): Promise<Flow> {
-  const { state, sink } = run;
-  if (state.formatOnly && s.k !== 'setOption') {
+  if (run.state.formatOnly && s.k !== 'setOption') {
     await describe(run, s);
     return 'next';
   }
-  switch (s.k) {
-    case 'query':
-      await runQuery(run, s.query);
-      return 'next';
-    case 'insert':
-    case 'update':
-    case 'delete':
-      await runChange(run, s);
-      return 'next';
-    case 'truncate':
-      await runTruncate(run, s.table);
-      return 'next';
-    case 'declare':
-      for (const v of s.variables) {
-        if (
-          run.frame.variables.has(v.name.toLowerCase()) &&
-          run.frame.variables.get(v.name.toLowerCase())?.type !== v.type
-        )
-          throw sqlError(134, v.name);
-        run.frame.variables.set(v.name.toLowerCase(), {
-          type: v.type,
-          value: v.e ? await evaluate(run, v.e, v.type) : null,
-        });
-      }
-      return 'next';
-    case 'setVariable': {
-      const target = variable(run, s.name);
-      target.value = await evaluate(run, s.e, target.type);
-      state.rowcount = 1;
-      return 'next';
+  const runner = RUNNERS[s.k] as (run: Running, s: Statement) => Promise<Flow | undefined | void>;
+  return (await runner(run, s)) ?? 'next';
+}
+
+/** How each kind of statement is run; the next one follows, where nothing else is said. */
+const RUNNERS: {
+  readonly [K in Statement['k']]: (run: Running, s: Of<K>) => Promise<Flow | undefined | void>;
+} = {
+  ...DEFINITIONS,
+  query: (run, s) => runQuery(run, s.query),
+  insert: runChange,
+  update: runChange,
+  delete: runChange,
+  truncate: (run, s) => runTruncate(run, s.table),
+  declare,
+  setVariable: async (run, s) => {
+    const target = variable(run, s.name);
+    target.value = await evaluate(run, s.e, target.type);
+    run.state.rowcount = 1;
+  },
+  setOption,
+  begin: ({ state, sink }) => state.transaction.begin(sink),
+  commit: ({ state, sink }) => state.transaction.commit(sink),
+  rollback: async (run, s) => {
+    // SQL Server keeps its rows; PostgreSQL would undo them.
+    if ([...run.frame.tables].some((name) => name.startsWith('@')))
+      throw unsupported('ROLLBACK in a batch with a table variable');
+    const savepoint = s.name ? await evaluate(run, s.name, nvarchar(32)) : null;
+    await run.state.transaction.rollback(run.sink, savepoint);
+  },
+  save: async (run, s) => run.state.transaction.save((await evaluate(run, s.name, nvarchar(32))) ?? ''),
+  block: (run, s) => runStatements(run, s.body),
+  if: async (run, s) => {
+    if (await test(run, s.test)) return runStatement(run, s.body);
+    return s.otherwise ? runStatement(run, s.otherwise) : 'next';
+  },
+  while: async (run, s) => {
+    while (await test(run, s.test)) {
+      const flow = await runStatement(run, s.body);
+      if (flow === 'break') break;
+      if (flow === 'return') return flow;
     }
-    case 'setOption':
-      await setOption(run, s);
-      return 'next';
-    case 'begin':
-      await state.transaction.begin(sink);
-      return 'next';
-    case 'commit':
-      await state.transaction.commit(sink);
-      return 'next';
-    case 'rollback':
-      // SQL Server keeps its rows; PostgreSQL would undo them.
-      if ([...run.frame.tables].some((name) => name.startsWith('@')))
-        throw unsupported('ROLLBACK in a batch with a table variable');
-      await state.transaction.rollback(sink, s.name ? await evaluate(run, s.name, nvarchar(32)) : null);
-      return 'next';
-    case 'save':
-      await state.transaction.save((await evaluate(run, s.name, nvarchar(32))) ?? '');
-      return 'next';
-    case 'block':
-      return runStatements(run, s.body);
-    case 'if':
-      if (await test(run, s.test)) return runStatement(run, s.body);
-      return s.otherwise ? runStatement(run, s.otherwise) : 'next';
-    case 'while':
-      return loop(run, s);
-    case 'break':
-      return 'break';
-    case 'continue':
-      return 'continue';
-    case 'try':
-      return tryCatch(run, s);
-    case 'throw':
-      throw await thrown(run, s.args);
-    case 'raiserror':
-      await raise(run, s.args);
-      return 'next';
-    case 'print':
-      sink.info({
-        number: 0,
-        state: 1,
-        class: 0,
-        message: (await evaluate(run, s.e, nvarchar(4000))) ?? '',
-        line: run.before + s.line,
-      });
-      return 'next';
-    case 'return':
-      if (s.e) sink.returnStatus(Number(await evaluate(run, s.e, { name: 'int' })));
-      return 'return';
-    case 'waitfor': {
-      const [h, m, sec] = ((await evaluate(run, s.delay, nvarchar(30))) ?? '').split(':').map(Number);
-      await delay(((h ?? 0) * 3600 + (m ?? 0) * 60 + (sec ?? 0)) * 1000, undefined, {
-        signal: run.cancel,
-      }).catch(() => {
-        throw new Cancelled();
-      });
-      return 'next';
-    }
-    case 'execute':
-      await executeProcedure(run, s);
-      return 'next';
-    case 'executeText':
-      await executeText(run, s.e);
-      return 'next';
-    case 'createDatabase':
-    case 'dropDatabase':
-      await guarded(run, s.k, () => runDatabase(run, s));
-      finish(run, null);
-      return 'next';
-    case 'use':
-      await guarded(run, 'USE', () => useDatabase(run, s.name));
-      finish(run, null);
-      return 'next';
-    default:
-      await runDefinitionOf(run, s);
-      return 'next';
+    return 'next';
+  },
+  break: async () => 'break',
+  continue: async () => 'continue',
+  try: tryCatch,
+  throw: async (run, s) => {
+    throw await thrown(run, s.args);
+  },
+  raiserror: (run, s) => raise(run, s.args),
+  print: async (run, s) => {
+    const message = (await evaluate(run, s.e, nvarchar(4000))) ?? '';
+    run.sink.info({ number: 0, state: 1, class: 0, message, line: run.before + s.line });
+  },
+  return: async (run, s) => {
+    if (s.e) run.sink.returnStatus(Number(await evaluate(run, s.e, INT)));
+    return 'return';
+  },
+  waitfor: async (run, s) => {
+    const [h = 0, m = 0, sec = 0] = ((await evaluate(run, s.delay, nvarchar(30))) ?? '')
+      .split(':')
+      .map(Number);
+    await delay((h * 3600 + m * 60 + sec) * 1000, undefined, { signal: run.cancel }).catch(() => {
+      throw new Cancelled();
+    });
+  },
+  execute: executeProcedure,
+  executeText: (run, s) => executeText(run, s.e),
+};
+
+async function declare(run: Running, s: Of<'declare'>): Promise<void> {
+  const { variables } = run.frame;
+  for (const { name, type, e } of s.variables) {
+    const key = name.toLowerCase();
+    // The same declaration, met again in a loop, is none.
+    if (variables.has(key) && variables.get(key)?.type !== type) throw sqlError(134, name);
+    variables.set(key, { type, value: e ? await evaluate(run, e, type) : null });
   }
 }
 
-async function loop(run: Running, s: Extract<Statement, { k: 'while' }>): Promise<Flow> {
-  while (await test(run, s.test)) {
-    const flow = await runStatement(run, s.body);
-    if (flow === 'break') break;
-    if (flow === 'return') return flow;
-  }
-  return 'next';
-}
-
-async function tryCatch(run: Running, s: Extract<Statement, { k: 'try' }>): Promise<Flow> {
+async function tryCatch(run: Running, s: Of<'try'>): Promise<Flow> {
   run.tries++;
   try {
     const flow = await runStatements(run, s.body);

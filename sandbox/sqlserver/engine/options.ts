@@ -1,6 +1,6 @@
 // SET options. Those that change what a statement does are kept; those that only fix SQL Server's default are accepted.
 
-import type { Statement } from './ast.ts';
+import type { Of } from './ast.ts';
 import { unsupported } from './errors.ts';
 import { evaluate } from './evaluate.ts';
 import type { Running } from './run.ts';
@@ -29,7 +29,7 @@ const FIXED: Readonly<Record<string, RegExp>> = {
   DEADLOCK_PRIORITY: /./,
 };
 
-export async function setOption(run: Running, s: Extract<Statement, { k: 'setOption' }>): Promise<void> {
+export async function setOption(run: Running, s: Of<'setOption'>): Promise<void> {
   const { state } = run;
   const value = s.arg ? String(await evaluate(run, s.arg, { name: 'nvarchar', length: 128 })) : s.value;
   if (s.option === 'ISOLATION') return state.transaction.setIsolation(value);

@@ -1,7 +1,7 @@
 // EXEC: statements as text, and the system procedures that the warehouse uses.
 
 import type { Value } from '../session.ts';
-import type { Argument, Expr, Statement } from './ast.ts';
+import type { Argument, Expr, Of } from './ast.ts';
 import { readBatch } from './batch.ts';
 import { sqlError, unsupported } from './errors.ts';
 import { evaluate } from './evaluate.ts';
@@ -13,7 +13,7 @@ import { quote, reference, same } from './scope.ts';
 import { type Frame, newFrame } from './state.ts';
 import { nvarchar } from './types.ts';
 
-type Execute = Extract<Statement, { k: 'execute' }>;
+type Execute = Of<'execute'>;
 
 export async function executeText(run: Running, e: Expr): Promise<void> {
   await nested(run, (await evaluate(run, e, nvarchar('max'))) ?? '', newFrame(true));

@@ -1,7 +1,7 @@
 // Runs one statement: translated, guarded by a savepoint where only the statement may be undone, its rows sent to the client.
 
 import type { ColumnMetadata, ResultSink, SqlType, Value } from '../session.ts';
-import type { Body, Query, SelectItem, Statement } from './ast.ts';
+import type { Body, Of, Query, SelectItem, Statement } from './ast.ts';
 import { type BoundChange, bindDelete, bindInsert, bindUpdate } from './change.ts';
 import { constant } from './constant.ts';
 import * as define from './define.ts';
@@ -34,7 +34,7 @@ export interface Running {
   sent: Promise<number> | undefined;
 }
 
-export type Change = Extract<Statement, { k: 'insert' | 'update' | 'delete' }>;
+export type Change = Of<'insert' | 'update' | 'delete'>;
 
 export class EndOfBatch extends Error {}
 

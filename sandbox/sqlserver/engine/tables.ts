@@ -1,6 +1,5 @@
 // What a database's tables look like, as the translation needs it: read from PostgreSQL's catalog once, then remembered.
 // Definitions change it in one transaction and everybody else sees them at its commit: so does this.
-import type { SqlType } from '../session.ts';
 import type { Connection } from './connection.ts';
 import {
   type Collation,
@@ -44,8 +43,8 @@ export class TableCache {
 }
 
 const COLUMNS = `
-SELECT c.relname, n.nspname, c.relkind, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity <> '',
-  col_description(c.oid, a.attnum), coll.collname
+SELECT c.relname, n.nspname, c.relkind, a.attname, a.attnotnull, a.attidentity <> '', _sandbox.note(col_description(c.oid, a.attnum), format_type(a.atttypid, NULL)),
+  coll.collname
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_collation coll ON coll.oid = a.attcollation
 WHERE c.oid = (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -91,15 +90,12 @@ export async function loadTable(
   return { schema: found, name: relname, kind: relkind === 'v' ? 'view' : 'table', columns, keys };
 }
 
-function column([, , , name, pg, notNull, identity, comment, collname]: readonly (
-  | string
-  | null
-)[]): ColumnMeta {
-  const note = comment ? (JSON.parse(comment) as ColumnNote) : { type: guessed(pg ?? '') };
+function column([, , , name, notNull, identity, comment, collname]: readonly string[]): ColumnMeta {
+  const note = JSON.parse(comment!) as ColumnNote;
   const collation: Collation =
     category(note.type) === 'string' ? (collname === 'bin' ? 'binary' : 'default') : null;
   return {
-    name: name ?? '',
+    name: name!,
     type: note.type,
     nullable: notNull !== 't',
     collation,
@@ -120,27 +116,4 @@ function key([pg, kind, comment, constraint, immediate, columns]: readonly (stri
     constraint: constraint === 't',
     immediate: immediate === 't',
   };
-}
-
-/** Types of the system views' columns, which carry no comments. */
-function guessed(pg: string): SqlType {
-  switch (pg) {
-    case 'boolean':
-      return { name: 'bit' };
-    case 'smallint':
-    case 'bigint':
-      return { name: pg };
-    case 'integer':
-      return { name: 'int' };
-    case 'bytea':
-      return { name: 'varbinary', length: 85 };
-    case 'uuid':
-      return { name: 'uniqueidentifier' };
-    default:
-      return pg.startsWith('timestamp')
-        ? { name: 'datetime' }
-        : pg.startsWith('numeric')
-          ? { name: 'decimal', precision: 38, scale: 0 }
-          : { name: 'nvarchar', length: 128 };
-  }
 }

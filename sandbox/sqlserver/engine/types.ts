@@ -6,30 +6,54 @@ import { sqlError, unsupported } from './errors.ts';
 export type TypeName = SqlType['name'];
 export type Category = 'number' | 'string' | 'binary' | 'guid' | 'date';
 
-/** Highest first (Data type precedence). */
-const PRECEDENCE =
-  `xml datetimeoffset datetime2 datetime smalldatetime date time float real decimal numeric money bigint int smallint
-  tinyint bit uniqueidentifier sysname nvarchar nchar varchar char varbinary binary`.split(
-    /\s+/,
-  ) as readonly TypeName[];
+/**
+ * In the order of precedence, highest first: name, category, the PostgreSQL type that holds its values, the digits of the decimal
+ * that holds them, and the bytes of a value where each takes as many. # is the scale; + stands for the bytes of a time of it.
+ */
+const TABLE = `
+xml string bpchar - -
+datetimeoffset date _sandbox.dto - +5
+datetime2 date timestamp(#) - +3
+datetime date timestamp(3) - 8
+smalldatetime date timestamp(0) - 4
+date date date - 3
+time date time(#) - +0
+float number float8 38,10 8
+real number real 38,10 4
+decimal number numeric - -
+numeric number numeric - -
+money number numeric(19,4) 19,4 8
+bigint number bigint 19,0 8
+int number int 10,0 4
+smallint number smallint 5,0 2
+tinyint number smallint 3,0 1
+bit number boolean 1,0 1
+uniqueidentifier guid uuid - 16
+sysname string bpchar - -
+nvarchar string bpchar - -
+nchar string bpchar - -
+varchar string bpchar - -
+char string bpchar - -
+varbinary binary bytea - -
+binary binary bytea - -`;
 
-const STRINGS = new Set<TypeName>(['char', 'varchar', 'nchar', 'nvarchar', 'sysname', 'xml']);
-const DATES = new Set<TypeName>(['date', 'time', 'datetime', 'smalldatetime', 'datetime2', 'datetimeoffset']);
+const TYPES = new Map(
+  TABLE.trim()
+    .split('\n')
+    .map((line) => {
+      const [name, kind, pg, digits, bytes] = line.split(' ') as [TypeName, Category, string, string, string];
+      return [name, { kind, pg, digits, bytes }];
+    }),
+);
+const PRECEDENCE = [...TYPES.keys()];
 
-export function category(type: SqlType): Category {
-  if (STRINGS.has(type.name)) return 'string';
-  if (DATES.has(type.name)) return 'date';
-  if (type.name === 'uniqueidentifier') return 'guid';
-  return type.name === 'binary' || type.name === 'varbinary' ? 'binary' : 'number';
-}
+export const category = (type: SqlType): Category => TYPES.get(type.name)!.kind;
 
-export const isUnicode = (type: SqlType): boolean =>
-  type.name === 'nvarchar' || type.name === 'nchar' || type.name === 'sysname' || type.name === 'xml';
-export const isFixed = (type: SqlType): boolean => ['char', 'nchar', 'binary'].includes(type.name);
-export const isDecimal = (type: SqlType): boolean => type.name === 'decimal' || type.name === 'numeric';
-export const isFloat = (type: SqlType): boolean => type.name === 'float' || type.name === 'real';
-export const isInteger = (type: SqlType): boolean =>
-  ['tinyint', 'smallint', 'int', 'bigint'].includes(type.name);
+export const isUnicode = (type: SqlType): boolean => /^(n(var)?char|sysname|xml)$/.test(type.name);
+export const isFixed = (type: SqlType): boolean => /^(n?char|binary)$/.test(type.name);
+export const isDecimal = (type: SqlType): boolean => /^(decimal|numeric)$/.test(type.name);
+export const isFloat = (type: SqlType): boolean => /^(float|real)$/.test(type.name);
+export const isInteger = (type: SqlType): boolean => /^(tiny|small|big)?int$/.test(type.name);
 
 export const INT: SqlType = { name: 'int' };
 export const BIGINT: SqlType = { name: 'bigint' };
@@ -48,46 +72,31 @@ const SYNONYMS: Readonly<Record<string, TypeName>> = {
   'char varying': 'varchar',
 };
 
+const UNSUPPORTED =
+  /^(rowversion|timestamp|n?text|image|sql_variant|smallmoney|geography|geometry|hierarchyid)$/;
+
 /** A type as written: `size` holds the numbers in parentheses. `cast` lengths default to 30, declared ones to 1. */
 export function declared(written: string, size: readonly (number | 'max')[], cast: boolean): SqlType {
   const lower = written.toLowerCase();
   const name = SYNONYMS[lower] ?? (lower as TypeName);
-  if (!PRECEDENCE.includes(name)) {
-    const known = [
-      'rowversion',
-      'timestamp',
-      'text',
-      'ntext',
-      'image',
-      'sql_variant',
-      'smallmoney',
-      'geography',
-      'geometry',
-      'hierarchyid',
-    ];
-    if (known.includes(lower)) throw unsupported(`data type ${lower}`);
-    throw sqlError(2715, written);
-  }
+  if (!TYPES.has(name))
+    throw UNSUPPORTED.test(lower) ? unsupported(`data type ${lower}`) : sqlError(2715, written);
   const [first, second] = size;
   const number = typeof first === 'number' ? first : undefined;
   if (name === 'xml') return nvarchar('max');
   if (name === 'sysname') return SYSNAME;
-  if (name === 'decimal' || name === 'numeric') {
+  if (isDecimal({ name })) {
     const precision = number ?? 18;
     const scale = typeof second === 'number' ? second : 0;
-    if (precision < 1 || precision > 38 || scale > precision) {
-      throw sqlError(2750, precision);
-    }
+    if (precision < 1 || precision > 38 || scale > precision) throw sqlError(2750, precision);
     return { name, precision, scale };
   }
   if (name === 'float' && number !== undefined && number <= 24) return { name: 'real' };
   if (name === 'time' || name === 'datetime2' || name === 'datetimeoffset')
     return { name, scale: number ?? 7 };
-  if (STRINGS.has(name) || name === 'binary' || name === 'varbinary') {
+  if (/string|binary/.test(category({ name }))) {
     const limit = name.startsWith('n') ? 4000 : 8000;
-    if (number !== undefined && (number < 1 || number > limit)) {
-      throw sqlError(131, number, name);
-    }
+    if (number !== undefined && (number < 1 || number > limit)) throw sqlError(131, number, name);
     return { name, length: first ?? (cast ? 30 : 1) };
   }
   return { name };
@@ -95,95 +104,23 @@ export function declared(written: string, size: readonly (number | 'max')[], cas
 
 /** The PostgreSQL type that holds values of `type`. */
 export function pgType(type: SqlType): string {
-  switch (type.name) {
-    case 'bit':
-      return 'boolean';
-    case 'tinyint':
-      return 'smallint';
-    case 'float':
-      return 'float8';
-    case 'decimal':
-    case 'numeric':
-      return `numeric(${type.precision ?? 18},${type.scale ?? 0})`;
-    case 'money':
-      return 'numeric(19,4)';
-    case 'binary':
-    case 'varbinary':
-      return 'bytea';
-    case 'uniqueidentifier':
-      return 'uuid';
-    case 'time':
-      return `time(${Math.min(type.scale ?? 7, 6)})`;
-    case 'datetime2':
-      return `timestamp(${Math.min(type.scale ?? 7, 6)})`;
-    case 'datetime':
-      return 'timestamp(3)';
-    case 'smalldatetime':
-      return 'timestamp(0)';
-    case 'datetimeoffset':
-      return '_sandbox.dto';
-    case 'date':
-    case 'smallint':
-    case 'int':
-    case 'bigint':
-    case 'real':
-      return type.name;
-    default:
-      return 'bpchar';
-  }
+  if (isDecimal(type)) return `numeric(${type.precision ?? 18},${type.scale ?? 0})`;
+  return TYPES.get(type.name)!.pg.replace('#', String(Math.min(type.scale ?? 7, 6)));
 }
 
 /** A number type as the decimal that holds all its values. */
 export function asDecimal(type: SqlType): SqlType {
-  switch (type.name) {
-    case 'bit':
-      return decimal(1, 0);
-    case 'tinyint':
-      return decimal(3, 0);
-    case 'smallint':
-      return decimal(5, 0);
-    case 'int':
-      return decimal(10, 0);
-    case 'bigint':
-      return decimal(19, 0);
-    case 'money':
-      return decimal(19, 4);
-    default:
-      return isDecimal(type) ? type : decimal(38, 10);
-  }
+  if (isDecimal(type)) return type;
+  const [precision, scale] = TYPES.get(type.name)!.digits.split(',').map(Number);
+  return decimal(precision || 38, scale ?? 10);
 }
 
 /** Bytes of a value, for types that always take as many. */
 export function fixedBytes(type: SqlType): number | undefined {
+  const { bytes } = TYPES.get(type.name)!;
   const fraction = (type.scale ?? 7) <= 2 ? 3 : (type.scale ?? 7) <= 4 ? 4 : 5;
-  switch (type.name) {
-    case 'bit':
-    case 'tinyint':
-      return 1;
-    case 'smallint':
-      return 2;
-    case 'date':
-      return 3;
-    case 'int':
-    case 'real':
-    case 'smalldatetime':
-      return 4;
-    case 'bigint':
-    case 'float':
-    case 'money':
-    case 'datetime':
-      return 8;
-    case 'time':
-      return fraction;
-    case 'datetime2':
-      return fraction + 3;
-    case 'datetimeoffset':
-      return fraction + 5;
-    case 'uniqueidentifier':
-      return 16;
-    default:
-      return undefined;
-  }
+  if (bytes.startsWith('+')) return fraction + Number(bytes);
+  return bytes === '-' ? undefined : Number(bytes);
 }
 
 const longer = (a: SqlType, b: SqlType): number | 'max' =>
@@ -194,13 +131,8 @@ export function common(a: SqlType, b: SqlType): SqlType {
   const [high, low] = PRECEDENCE.indexOf(a.name) <= PRECEDENCE.indexOf(b.name) ? [a, b] : [b, a];
   const kind = category(high);
   if (kind === 'string' && category(low) === 'string') {
-    const name = isUnicode(high)
-      ? high.name === 'nchar' && low.name !== 'nchar' && low.name !== 'char'
-        ? 'nvarchar'
-        : high.name === 'sysname'
-          ? 'nvarchar'
-          : high.name
-      : high.name;
+    const isVarying = isUnicode(high) && !(high.name === 'nchar' && isFixed(low));
+    const name = isVarying ? 'nvarchar' : high.name;
     return { name, length: longer(a, b) };
   }
   if (kind === 'binary' && category(low) === 'binary') return { name: high.name, length: longer(a, b) };
@@ -223,21 +155,12 @@ export function common(a: SqlType, b: SqlType): SqlType {
 /** Result types of decimal arithmetic (Precision, scale, and length): reduced to 38 digits, at least six of them decimals. */
 export function arithmetic(op: string, a: SqlType, b: SqlType): SqlType {
   const [p1, s1, p2, s2] = [a.precision ?? 18, a.scale ?? 0, b.precision ?? 18, b.scale ?? 0];
-  let precision: number;
-  let scale: number;
-  if (op === '*') {
-    precision = p1 + p2 + 1;
-    scale = s1 + s2;
-  } else if (op === '/') {
-    scale = Math.max(6, s1 + p2 + 1);
-    precision = p1 - s1 + s2 + scale;
-  } else if (op === '%') {
-    scale = Math.max(s1, s2);
-    precision = Math.min(p1 - s1, p2 - s2) + scale;
-  } else {
-    scale = Math.max(s1, s2);
-    precision = scale + Math.max(p1 - s1, p2 - s2) + 1;
-  }
+  const larger = Math.max(s1, s2);
+  let scale = op === '*' ? s1 + s2 : op === '/' ? Math.max(6, s1 + p2 + 1) : larger;
+  let precision = larger + Math.max(p1 - s1, p2 - s2) + 1;
+  if (op === '*') precision = p1 + p2 + 1;
+  else if (op === '/') precision = p1 - s1 + s2 + scale;
+  else if (op === '%') precision = larger + Math.min(p1 - s1, p2 - s2);
   if (precision > 38) {
     const whole = precision - scale;
     scale =

@@ -117,13 +117,7 @@ export function bare({ name, bare: id, bytes, read, write }: Scalar): Codec {
 }
 
 /** A value behind one byte of length; length 0 is NULL. */
-export function short(
-  type: SqlType,
-  info: readonly number[],
-  bytes: number,
-  read: Read,
-  write: Write,
-): Codec {
+function short(type: SqlType, info: readonly number[], bytes: number, read: Read, write: Write): Codec {
   return {
     type,
     info: Uint8Array.from(info),
