@@ -159,7 +159,6 @@ interface TableParts {
 /** What UPDATE and DELETE share. */
 interface Joined {
   readonly ctes: readonly Cte[];
-  readonly top: Expr | null;
   readonly table: Name;
   readonly output: Output | null;
   readonly from: Source | null;
@@ -174,7 +173,7 @@ export type Statement = { readonly line: number } & (
       table: Name;
       columns: readonly string[];
       output: Output | null;
-      source: Query | null;
+      source: Query;
     }
   | ({ k: 'update'; set: readonly { column: string; e: Expr }[] } & Joined)
   | ({ k: 'delete' } & Joined)
@@ -182,13 +181,7 @@ export type Statement = { readonly line: number } & (
   | ({ k: 'createTable' | 'addColumns'; table: Name } & TableParts)
   | ({ k: 'declareTable'; name: string } & TableParts)
   | { k: 'alterColumn'; table: Name; column: ColumnDefinition }
-  | {
-      k: 'dropColumns';
-      table: Name;
-      columns: readonly string[];
-      constraints: readonly string[];
-      ifExists: boolean;
-    }
+  | { k: 'dropColumns'; table: Name; columns: readonly string[]; ifExists: boolean }
   | {
       k: 'createIndex';
       unique: boolean;
@@ -200,9 +193,9 @@ export type Statement = { readonly line: number } & (
       where: Expr | null;
       text: string;
     }
-  | { k: 'dropIndex'; name: string; table: Name; ifExists: boolean }
-  | { k: 'drop'; what: 'TABLE' | 'VIEW' | 'SCHEMA'; names: readonly Name[]; ifExists: boolean }
-  | { k: 'createView'; name: Name; query: Query; columns: readonly string[]; replace: boolean }
+  | { k: 'dropTable'; names: readonly Name[]; ifExists: boolean }
+  | { k: 'dropSchema'; name: string; ifExists: boolean }
+  | { k: 'createView'; name: Name; query: Query; columns: readonly string[] }
   | { k: 'createSchema' | 'createDatabase' | 'use'; name: string }
   | { k: 'dropDatabase'; names: readonly string[]; ifExists: boolean }
   | { k: 'declare'; variables: readonly { name: string; type: SqlType; e: Expr | null }[] }
@@ -218,7 +211,6 @@ export type Statement = { readonly line: number } & (
   | { k: 'throw' | 'raiserror'; args: readonly Expr[] }
   | { k: 'print' | 'executeText'; e: Expr }
   | { k: 'return'; e: Expr | null }
-  | { k: 'waitfor'; delay: Expr }
   | { k: 'execute'; procedure: Name; args: readonly Argument[]; result: string | null }
 );
 

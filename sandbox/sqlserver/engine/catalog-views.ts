@@ -24,6 +24,22 @@ CREATE FUNCTION _sandbox.note(comment text, pg text) RETURNS jsonb LANGUAGE sql 
 SELECT CASE WHEN comment IS JSON OBJECT THEN comment::jsonb ELSE jsonb_build_object('type', CASE pg WHEN 'boolean' THEN '{"name":"bit"}' WHEN 'integer' THEN '{"name":"int"}'
  WHEN 'bigint' THEN '{"name":"bigint"}' WHEN 'smallint' THEN '{"name":"smallint"}' WHEN 'bytea' THEN '{"name":"varbinary","length":85}' WHEN 'uuid' THEN '{"name":"uniqueidentifier"}'
  WHEN 'timestamp without time zone' THEN '{"name":"datetime"}' WHEN 'numeric' THEN '{"name":"decimal","precision":38,"scale":0}' ELSE '{"name":"nvarchar","length":128}' END::jsonb) END $$;
+-- A table or view as the translation needs it: scope.ts's TableMeta. Names are found in any case.
+CREATE FUNCTION _sandbox.describe(wanted_space text, wanted text) RETURNS json LANGUAGE sql STABLE AS $$
+WITH rel AS (SELECT c.oid, c.relname, c.relkind, n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r','v','p') AND lower(c.relname::text COLLATE "und-x-icu") = lower(wanted COLLATE "und-x-icu") AND CASE WHEN wanted_space = 'pg_temp' THEN n.oid = pg_my_temp_schema()
+  ELSE lower(n.nspname::text COLLATE "und-x-icu") = lower(wanted_space COLLATE "und-x-icu") AND n.nspname NOT IN ('information_schema','pg_catalog') END LIMIT 1),
+keys AS (SELECT conname AS pg, contype::text AS kind, obj_description(oid, 'pg_constraint')::jsonb AS note, NOT condeferrable AS immediate, conkey AS columns, conrelid AS rel FROM pg_constraint WHERE contype IN ('p','u','f','c')
+ UNION ALL SELECT i.relname, 'i', obj_description(i.oid, 'pg_class')::jsonb, true, x.indkey::int2[], x.indrelid FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+ WHERE NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = x.indexrelid AND k.contype IN ('p','u')))
+SELECT json_build_object('schema', CASE WHEN wanted_space = 'pg_temp' THEN wanted_space ELSE rel.nspname::text END, 'name', rel.relname, 'kind', CASE rel.relkind WHEN 'v' THEN 'view' ELSE 'table' END,
+ 'columns', (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'type', n.j -> 'type', 'nullable', NOT a.attnotnull, 'collation', CASE WHEN a.attcollation = 0 THEN NULL WHEN l.collname = 'bin' THEN 'binary' ELSE 'default' END,
+   'identity', a.attidentity <> '', 'computed', coalesce(n.j -> 'computed', 'false'), 'note', n.j) ORDER BY a.attnum), '[]')
+  FROM pg_attribute a CROSS JOIN LATERAL (SELECT _sandbox.note(col_description(rel.oid, a.attnum), format_type(a.atttypid, NULL)) AS j) AS n LEFT JOIN pg_collation l ON l.oid = a.attcollation
+  WHERE a.attrelid = rel.oid AND a.attnum > 0 AND NOT a.attisdropped),
+ 'keys', (SELECT coalesce(json_agg(json_build_object('pg', k.pg, 'name', coalesce(k.note ->> 'name', k.pg), 'kind', CASE WHEN k.note ? 'name' THEN 'IX' ELSE CASE k.kind WHEN 'p' THEN 'PK' WHEN 'u' THEN 'UQ' WHEN 'f' THEN 'FK' WHEN 'c' THEN 'CK' ELSE 'IX' END END,
+   'column', coalesce((SELECT string_agg(a.attname, ',' ORDER BY u.ord) FROM unnest(k.columns) WITH ORDINALITY u(num, ord) JOIN pg_attribute a ON a.attrelid = rel.oid AND a.attnum = u.num), ''), 'immediate', k.immediate)), '[]')
+  FROM keys k WHERE k.rel = rel.oid)) FROM rel $$;
 -- One row a column, with what its comment says of its type.
 CREATE VIEW _sandbox.column_list AS SELECT a.attrelid AS rel, a.attnum AS num, a.attname AS name, NOT a.attnotnull AS nullable, a.attidentity <> '' AS identity, a.attgenerated <> '' AS computed, a.atthasdef AND a.attgenerated = '' AS preset,
   n.j, n.j -> 'type' ->> 'name' AS type, CASE WHEN n.j -> 'type' ->> 'length' = 'max' THEN -1 ELSE (n.j -> 'type' ->> 'length')::int END AS length, (n.j -> 'type' ->> 'precision')::int AS p, (n.j -> 'type' ->> 'scale')::int AS s,

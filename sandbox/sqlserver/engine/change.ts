@@ -1,7 +1,7 @@
 // INSERT, UPDATE, DELETE with OUTPUT to PostgreSQL. A joined change becomes UPDATE … FROM or DELETE … USING, so that
 // a row that another transaction changed meanwhile is tested again; other shapes go through the rows' physical places.
 import type { Expr, Of, Output, SelectItem, Source } from './ast.ts';
-import { assign, convert } from './convert.ts';
+import { assign } from './convert.ts';
 import { type SqlError, sqlError, unsupported } from './errors.ts';
 import type { Binder, QueryColumn } from './expression.ts';
 import { bindSource } from './from.ts';
@@ -44,10 +44,8 @@ export function bindInsert(binder: Binder, insert: Insert): BoundChange {
   }
   binder.writes.push({ table, columns: table.columns.map((c) => c.name) });
   const head = `INSERT INTO ${reference(table)}`;
-  const list = insert.source ? `(${columns.map((c) => quote(c.name)).join(',')})` : '';
-  const sql = insert.source
-    ? `${head} ${list} ${insertSource(binder, insert.source, columns, table, outer)}`
-    : `${head} DEFAULT VALUES`;
+  const list = `(${columns.map((c) => quote(c.name)).join(',')})`;
+  const sql = `${head} ${list} ${insertSource(binder, insert.source, columns, table, outer)}`;
   if (insert.output) return output(binder, insert.output, table, ctes, sql, null);
   const given = table.columns.find((c) => c.identity);
   if (given) return { sql: `${ctes}${sql} RETURNING ${quote(given.name)}`, columns: null, identities: true };
@@ -56,7 +54,7 @@ export function bindInsert(binder: Binder, insert: Insert): BoundChange {
 
 function insertSource(
   binder: Binder,
-  source: NonNullable<Insert['source']>,
+  source: Insert['source'],
   columns: readonly ColumnMeta[],
   table: TableMeta,
   outer: Scope,
@@ -135,12 +133,11 @@ interface Plan {
   readonly others: readonly string[];
   readonly where: string;
   readonly from: string;
-  readonly limit: string;
 }
 
 function places(plan: Plan, values: readonly string[]): string {
   const alias = quote(plan.target.alias);
-  return `SELECT ${[`${alias}.ctid AS _place`, ...values].join(', ')} FROM ${plan.from}${plan.where}${plan.limit} FOR UPDATE OF ${alias}`;
+  return `SELECT ${[`${alias}.ctid AS _place`, ...values].join(', ')} FROM ${plan.from}${plan.where} FOR UPDATE OF ${alias}`;
 }
 
 function changePlan(binder: Binder, change: Update | Delete, scope: Scope): Plan {
@@ -154,10 +151,7 @@ function changePlan(binder: Binder, change: Update | Delete, scope: Scope): Plan
     throw unsupported('a data change through a common table expression');
   if (change.table.length === 1 && leaves.some((l) => l.k === 'derived' && same(l.alias, name)))
     throw unsupported('a data change through a derived table');
-  const limit = change.top
-    ? ` LIMIT (${convert(binder.scalar(change.top, scope), { name: 'bigint' }).sql})`
-    : '';
-  if (flat && !change.top) {
+  if (flat) {
     const others: string[] = [];
     let target: ScopeSource | undefined;
     for (const leaf of leaves) {
@@ -178,7 +172,6 @@ function changePlan(binder: Binder, change: Update | Delete, scope: Scope): Plan
       others,
       where: tests.length > 0 ? ` WHERE ${tests.join(' AND ')}` : '',
       from: '',
-      limit,
     };
   }
   const from = bindSource(binder, source, scope);
@@ -187,7 +180,7 @@ function changePlan(binder: Binder, change: Update | Delete, scope: Scope): Plan
   const target = scope.source(alias);
   if (!target?.table) throw unsupported('a change of a table that its FROM clause does not name');
   const where = change.where ? ` WHERE ${binder.predicate(change.where, scope)}` : '';
-  return { target, simple: false, others: [], where, from, limit };
+  return { target, simple: false, others: [], where, from };
 }
 
 /** Whether only inner and cross joins hold the leaves together; collects them and their conditions. */

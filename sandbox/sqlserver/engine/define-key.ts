@@ -105,14 +105,3 @@ export function createIndex(binder: Binder, index: Of<'createIndex'>): string {
   const nulls = index.unique ? ' NULLS NOT DISTINCT' : '';
   return `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${quote(pg)} ON ${reference(table)} (${columns})${include}${nulls}${where};\nCOMMENT ON INDEX ${quote(table.schema)}.${quote(pg)} IS ${note}`;
 }
-
-export function dropIndex(binder: Binder, drop: Of<'dropIndex'>): string {
-  const table = binder.around.table(drop.table);
-  const key = table.keys.find((k) => same(k.name, drop.name));
-  if (!key && drop.ifExists) return '';
-  if (!key) throw sqlError(3701, 'index', `${shown(table)}.${drop.name}`);
-  if (key.kind !== 'IX')
-    throw sqlError(3723, shown(table), drop.name, key.kind === 'PK' ? 'PRIMARY KEY' : 'UNIQUE KEY');
-  if (key.constraint) return `ALTER TABLE ${reference(table)} DROP CONSTRAINT ${quote(key.pg)}`;
-  return `DROP INDEX ${quote(table.schema)}.${quote(key.pg)}`;
-}

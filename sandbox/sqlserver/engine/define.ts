@@ -71,7 +71,6 @@ function keyOf(key: Extract<Constraint, { k: 'key' }> & { name: string }): KeyMe
     name: key.name,
     kind: key.primary ? 'PK' : 'UQ',
     column: key.columns.join(','),
-    constraint: true,
     immediate: false,
   };
 }
@@ -159,29 +158,14 @@ export function alterColumn(binder: Binder, alter: Of<'alterColumn'>): string {
   return `${place} TYPE ${pgType(meta.type)}${collateOf(meta)} USING ${value};\n${place} ${meta.nullable ? 'DROP' : 'SET'} NOT NULL;\n${comment(table, meta)}`;
 }
 
-export function dropParts(binder: Binder, drop: Of<'dropColumns'>): string {
+export function dropColumns(binder: Binder, drop: Of<'dropColumns'>): string {
   const table = binder.around.table(drop.table);
-  const place = `ALTER TABLE ${reference(table)}`;
   const sql: string[] = [];
-  for (const name of drop.constraints) {
-    const key = table.keys.find((k) => same(k.name, name) && k.kind !== 'IX');
-    if (!key && drop.ifExists) continue;
-    if (!key) throw sqlError(3728, name);
-    if (key.kind !== 'DF') sql.push(`${place} DROP CONSTRAINT ${quote(key.pg)}`);
-    else {
-      const column = table.columns.find((c) => c.name === key.column)!;
-      const { default: _gone, ...note } = column.note;
-      sql.push(
-        `${place} ALTER COLUMN ${quote(column.name)} DROP DEFAULT`,
-        comment(table, { ...column, note }),
-      );
-    }
-  }
   for (const name of drop.columns) {
     const column = table.columns.find((c) => same(c.name, name));
     if (!column && drop.ifExists) continue;
     if (!column) throw sqlError(4924, 'DROP COLUMN', name, table.name);
-    sql.push(`${place} DROP COLUMN ${quote(column.name)}`);
+    sql.push(`ALTER TABLE ${reference(table)} DROP COLUMN ${quote(column.name)}`);
   }
   return sql.join(';\n');
 }
@@ -200,11 +184,7 @@ export function createView(binder: Binder, view: Of<'createView'>): string {
       `_q._c${i + 1}${collateOf({ ...c, collation: c.collation ?? 'default' } as ColumnMeta)} AS ${quote(names[i]!)}`,
   );
   const body = `SELECT ${items.join(', ')} FROM (${bound.sql}) AS _q(${items.map((_, i) => `_c${i + 1}`).join(',')})`;
-  return [
-    ...(view.replace ? [`DROP VIEW IF EXISTS ${place}`] : []),
-    `CREATE VIEW ${place} AS ${body}`,
-    ...comments,
-  ].join(';\n');
+  return [`CREATE VIEW ${place} AS ${body}`, ...comments].join(';\n');
 }
 
 export function schemaOf(name: Name): string {

@@ -1,7 +1,7 @@
 // Runs definitions: of tables, indexes, views, schemas and databases; and keeps what the session knows of tables true to them.
-import type { Of } from './ast.ts';
+import type { Name, Of } from './ast.ts';
 import * as define from './define.ts';
-import { createIndex, dropIndex } from './define-key.ts';
+import { createIndex } from './define-key.ts';
 import { SqlError, sqlError, unsupported } from './errors.ts';
 import type { Binder } from './expression.ts';
 import { finish, guarded, type Running, runDefinition, translated, writable } from './run.ts';
@@ -25,12 +25,19 @@ export const DEFINITIONS = {
   },
   addColumns: defined(define.addColumns),
   alterColumn: defined(define.alterColumn),
-  dropColumns: defined(define.dropParts),
+  dropColumns: defined(define.dropColumns),
   createIndex: defined(createIndex),
-  dropIndex: defined(dropIndex),
   createView: defined(define.createView),
   createSchema: defined((_, s: Of<'createSchema'>) => `CREATE SCHEMA ${quote(s.name)}`),
-  drop: dropAll,
+  dropSchema: defined(
+    (_, s: Of<'dropSchema'>) => `DROP SCHEMA ${s.ifExists ? 'IF EXISTS ' : ''}${quote(s.name)}`,
+  ),
+  dropTable: async (run: Running, s: Of<'dropTable'>) => {
+    // The session's own are not referred to by others: one round trip for them all.
+    const isOwn = s.names.every((name) => define.schemaOf(name) === 'pg_temp');
+    for (const names of isOwn ? [s.names] : s.names.map((name) => [name]))
+      await dropTables(run, names, s.ifExists);
+  },
   createDatabase: database('CREATE DATABASE', ({ databases }, s: Of<'createDatabase'>) =>
     databases.create(s.name),
   ),
@@ -92,42 +99,28 @@ function ownTable(name: readonly string[], created: TableMeta | null): Parameter
   return define.schemaOf(name) === 'pg_temp' ? { name: name.at(-1)!, created } : undefined;
 }
 
-async function dropAll(run: Running, s: Of<'drop'>): Promise<void> {
-  // The session's own are not referred to by others: one round trip for them all.
-  const isOwn = s.what === 'TABLE' && s.names.every((name) => define.schemaOf(name) === 'pg_temp');
-  for (const names of isOwn ? [s.names] : s.names.map((name) => [name])) await drop(run, s, names);
-}
-
-async function drop(run: Running, s: Of<'drop'>, names: readonly (readonly string[])[]): Promise<void> {
-  if (s.what === 'SCHEMA') {
-    const name = quote(names[0]!.at(-1)!);
-    return runDefinition(run, () => `DROP SCHEMA ${s.ifExists ? 'IF EXISTS ' : ''}${name}`);
-  }
-  const missing: string[] = [];
-  const found: TableMeta[] = [];
+async function dropTables(run: Running, names: readonly Name[], ifExists: boolean): Promise<void> {
+  const { state } = run;
   await guarded(run, 'DROP', async () => {
     writable(run);
+    const found: TableMeta[] = [];
+    const missing: string[] = [];
     for (const name of names) {
       const table = await tableNamed(run, name);
       if (!table) missing.push(name.join('.'));
-      else if ((table.kind === 'view') !== (s.what === 'VIEW'))
-        throw sqlError(3705, s.what, shown(table), shown(table), table.kind);
+      else if (table.kind === 'view') throw sqlError(3705, 'TABLE', shown(table), shown(table), 'view');
       else found.push(table);
     }
-    if (found.length > 0) await dropFound(run, s.what, found);
-    for (const table of found)
-      run.state.defined(table.schema === 'pg_temp' ? { name: table.name, created: null } : undefined);
-    if (missing.length > 0 && !s.ifExists) throw sqlError(3701, s.what.toLowerCase(), missing[0]!);
+    const sql = `DROP TABLE ${found.map(reference).join(', ')}`;
+    // Nobody but the session knows of its own, and any error would undo the transaction: this one waits for the next statement.
+    const isOwn = found.every(({ schema }) => schema === 'pg_temp');
+    if (found.length > 0 && isOwn && state.xactAbort && state.transaction.live) state.connection.defer(sql);
+    else if (found.length > 0) await state.connection.script(sql);
+    for (const { schema, name } of found)
+      state.defined(schema === 'pg_temp' ? { name, created: null } : undefined);
+    if (missing.length > 0 && !ifExists) throw sqlError(3701, 'table', missing[0]);
   });
   finish(run, null);
-}
-
-async function dropFound({ state }: Running, what: string, found: readonly TableMeta[]): Promise<void> {
-  const sql = `DROP ${what} ${found.map(reference).join(', ')}`;
-  // Nobody but the session knows of its own, and any error would undo the transaction: this one waits for the next statement.
-  if (state.xactAbort && state.transaction.live && found.every(({ schema }) => schema === 'pg_temp'))
-    state.connection.defer(sql);
-  else await state.connection.script(sql);
 }
 
 async function tableNamed(run: Running, name: readonly string[]): Promise<TableMeta | null> {

@@ -7,7 +7,7 @@ import { momentOut } from './moment.ts';
 import { guarded, parametersOf, type Running, translated } from './run.ts';
 import { Scope } from './scope.ts';
 import { sessionValue } from './session-value.ts';
-import { typeKey } from './translation.ts';
+import { typeKey } from './types.ts';
 
 /** The value of an expression in the given type, or in its own. */
 export async function evaluate(run: Running, e: Expr, type: SqlType | null): Promise<Value> {

@@ -133,10 +133,6 @@ function tableFunction(binder: Binder, source: Extract<Source, { k: 'function' }
   if (!subject) throw unsupported(`${source.name} without arguments`);
   const alias = source.alias ?? source.name;
   const column = (name: string, type: SqlType): QueryColumn => ({ ...bound('', type), name });
-  if (source.name === 'STRING_SPLIT') {
-    add(scope, alias, [column('value', nvarchar(4000))]);
-    return `LATERAL (SELECT s::bpchar FROM string_to_table(_sandbox.t(${subject.sql}),_sandbox.t(${second?.sql})) AS s) AS ${quote(alias)}("value")`;
-  }
   const path = jsonPath(second);
   if (!source.json) {
     add(scope, alias, [

@@ -1,7 +1,6 @@
 // Runs a batch's statements in order: control of flow, TRY … CATCH, variables, options, transactions.
 // An error outside of TRY goes to the client and the batch goes on, unless SQL Server would end it there.
 
-import { setTimeout as delay } from 'node:timers/promises';
 import { isChange, sendAhead } from './ahead.ts';
 import type { Of, Statement } from './ast.ts';
 import type { Placed } from './batch.ts';
@@ -144,14 +143,6 @@ const RUNNERS: {
   return: async (run, s) => {
     if (s.e) run.sink.returnStatus(Number(await evaluate(run, s.e, INT)));
     return 'return';
-  },
-  waitfor: async (run, s) => {
-    const [h = 0, m = 0, sec = 0] = ((await evaluate(run, s.delay, nvarchar(30))) ?? '')
-      .split(':')
-      .map(Number);
-    await delay((h * 3600 + m * 60 + sec) * 1000, undefined, { signal: run.cancel }).catch(() => {
-      throw new Cancelled();
-    });
   },
   execute: executeProcedure,
   executeText: (run, s) => executeText(run, s.e),

@@ -8,8 +8,8 @@ import { evaluate } from './evaluate.ts';
 import { HELP } from './help-procedures.ts';
 import { runBatch } from './interpreter.ts';
 import { parseBatch } from './parse.ts';
-import { guarded, type Running, runDefinition, variable } from './run.ts';
-import { quote, reference, same } from './scope.ts';
+import { guarded, type Running, variable } from './run.ts';
+import { same } from './scope.ts';
 import { type Frame, newFrame } from './state.ts';
 import { nvarchar } from './types.ts';
 
@@ -123,22 +123,6 @@ const PROCEDURES: Readonly<Record<string, (run: Running, args: readonly Argument
       [given.get('@resource') ?? ''],
     );
     if (row?.[0] !== 't') throw sqlError(1223);
-    return 0;
-  },
-  sp_rename: async (run, args) => {
-    const given = await named(run, args, ['@objname', '@newname', '@objtype']);
-    const parts = (given.get('@objname') ?? '').split('.').map((p) => p.replace(/^\[(.*)\]$/, '$1'));
-    const fresh = given.get('@newname') ?? '';
-    const kind = (given.get('@objtype') ?? 'OBJECT').toUpperCase();
-    if (kind !== 'OBJECT' && kind !== 'COLUMN') throw unsupported(`sp_rename of ${kind}`);
-    await runDefinition(run, (b) => {
-      const table = b.around.table(kind === 'COLUMN' ? parts.slice(0, -1) : parts);
-      const place = `ALTER TABLE ${reference(table)}`;
-      if (kind === 'OBJECT') return `${place} RENAME TO ${quote(fresh)}`;
-      const column = table.columns.find((c) => same(c.name, parts.at(-1)!));
-      if (!column) throw sqlError(207, parts.at(-1)!);
-      return `${place} RENAME COLUMN ${quote(column.name)} TO ${quote(fresh)}`;
-    });
     return 0;
   },
 };

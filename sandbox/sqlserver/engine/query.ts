@@ -8,7 +8,7 @@ import { Binder, type BoundQuery, type QueryColumn, type Surroundings } from './
 import { bindSource } from './from.ts';
 import { ordered, unify } from './operators.ts';
 import { type Bound, quote, Scope, type ScopeColumn, same } from './scope.ts';
-import { category, INT, nvarchar } from './types.ts';
+import { category, INT, nvarchar, typeKey } from './types.ts';
 
 export function newBinder(around: Surroundings): Binder {
   return new Binder(around, bindQuery);
@@ -146,9 +146,7 @@ function setOperation(binder: Binder, body: Extract<Body, { k: 'set' }>, outer: 
 
 function retyped(body: BoundBody, to: readonly QueryColumn[]): string {
   const sql = `${body.sql}${body.limit}`;
-  const isSame = body.columns.every(
-    (c, i) => JSON.stringify(c.type) === JSON.stringify(to[i]!.type) && !c.untypedNull,
-  );
+  const isSame = body.columns.every((c, i) => typeKey(c.type) === typeKey(to[i]!.type) && !c.untypedNull);
   if (isSame) return sql;
   const list = body.columns.map(
     (c, i) => convert({ ...c, sql: `_q._c${i + 1}` }, to[i]!.type, { implicit: true }).sql,

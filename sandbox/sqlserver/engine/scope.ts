@@ -26,15 +26,13 @@ export interface ColumnNote {
   readonly default?: { readonly name: string; readonly text: string };
 }
 
-/** kind: PK, UQ (constraint), IX (index), FK, CK, DF. */
+/** kind: PK, UQ (constraint), IX (index), FK, CK. */
 export interface KeyMeta {
   readonly pg: string;
   readonly name: string;
   readonly kind: string;
   /** Column names, comma-separated. */
   readonly column: string;
-  /** PostgreSQL has it as a constraint, not only as an index. */
-  readonly constraint: boolean;
   /** Checked row by row: fit to be referenced by a foreign key. */
   readonly immediate: boolean;
 }

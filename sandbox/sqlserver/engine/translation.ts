@@ -5,6 +5,7 @@ import type { Name } from './ast.ts';
 import type { Binder, ParameterSource, Surroundings, Write } from './expression.ts';
 import { newBinder } from './query.ts';
 import type { TableMeta } from './scope.ts';
+import { typeKey } from './types.ts';
 
 export interface Translation<T> {
   readonly made: T;
@@ -66,8 +67,4 @@ function watched(around: Surroundings, checks: Check[]): Surroundings {
 
 function isSameType(a: SqlType | undefined, b: SqlType | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && typeKey(a) === typeKey(b));
-}
-
-export function typeKey({ name, length, precision, scale }: SqlType): string {
-  return `${name} ${length} ${precision} ${scale}`;
 }

@@ -123,6 +123,9 @@ export function fixedBytes(type: SqlType): number | undefined {
   return bytes === '-' ? undefined : Number(bytes);
 }
 
+export const typeKey = ({ name, length, precision, scale }: SqlType): string =>
+  `${name} ${length} ${precision} ${scale}`;
+
 const longer = (a: SqlType, b: SqlType): number | 'max' =>
   a.length === 'max' || b.length === 'max' ? 'max' : Math.max(a.length ?? 1, b.length ?? 1);
 
