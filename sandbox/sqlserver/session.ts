@@ -46,7 +46,7 @@ export interface ColumnMetadata {
 /**
  * PostgreSQL text of a value; null is NULL. bit: 't' or 'f'; binary types: '\x' and hex digits;
  * date and time types: ISO, as PostgreSQL prints them under DateStyle ISO and TimeZone UTC.
- * datetimeoffset keeps its own offset: '2024-01-31 12:00:00.123456+02:00'.
+ * datetimeoffset: the instant in UTC and its offset in minutes, '("2024-01-31 10:00:00.123456",120)'.
  */
 export type Value = string | null;
 

@@ -57,7 +57,7 @@ describe('values', () => {
     ["CONVERT(varchar(8), CAST('2024-02-03' AS date), 112)", '20240203'],
     ["CAST('2024-01-02 10:11:12.345' AS datetime)", '2024-01-02 10:11:12.347'],
     ["CAST('2024-01-02 10:11:12.1234565' AS datetime2(6))", '2024-01-02 10:11:12.123457'],
-    ["CAST('2024-01-31 12:00:00.5+02:00' AS datetimeoffset(6))", '2024-01-31 12:00:00.5+02:00'],
+    ["CAST('2024-01-31 12:00:00.5+02:00' AS datetimeoffset(6))", '("2024-01-31 10:00:00.5",120)'],
     [
       "CASE WHEN CAST('2024-01-31 12:00:00 +02:00' AS datetimeoffset) = CAST('2024-01-31 10:00:00 +00:00' AS datetimeoffset) THEN 1 END",
       '1',
@@ -100,7 +100,7 @@ const EVERY: readonly [string, SqlType, string][] = [
   ['date', { name: 'date' }, '0001-01-01'],
   ['time(6)', { name: 'time', scale: 6 }, '23:59:59.999999'],
   ['datetime2(6)', { name: 'datetime2', scale: 6 }, '9999-12-31 23:59:59.999999'],
-  ['datetimeoffset(6)', { name: 'datetimeoffset', scale: 6 }, '1969-12-31 23:59:59.999999-05:30'],
+  ['datetimeoffset(6)', { name: 'datetimeoffset', scale: 6 }, '("1970-01-01 05:29:59.999999",-330)'],
 ];
 
 describe('columns under the default collation', () => {
@@ -114,7 +114,7 @@ describe('columns under the default collation', () => {
       [
         '12.50',
         '12',
-        '2024-01-31 12:00:00.123456+02:00',
+        '("2024-01-31 10:00:00.123456",120)',
         '6f9619ff-8b86-d011-b42d-00c04fc964ff',
         '1500',
         't',

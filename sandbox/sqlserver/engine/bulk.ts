@@ -1,7 +1,6 @@
 // INSERT BULK as COPY FROM STDIN: a chunk of rows becomes one text, written no faster than PostgreSQL takes it.
 import type { BulkTarget, ColumnMetadata, Value } from '../session.ts';
 import { SqlError, sqlError, Unreadable } from './errors.ts';
-import { momentIn } from './moment.ts';
 import { parseName } from './parse.ts';
 import { guarded, type Running, translated, writable } from './run.ts';
 import { type ColumnMeta, quote, reference, same, shown } from './scope.ts';
@@ -85,9 +84,7 @@ function encoder(
       const fixed = type.name === 'char' || type.name === 'nchar';
       return (value) => {
         if (value.length > limit && value.trimEnd().length > limit) {
-          if (announced > limit) {
-            throw sqlError(2628, table, column.name, value.slice(0, limit));
-          }
+          if (announced > limit) throw sqlError(2628, table, column.name, value.slice(0, limit));
           throw sqlError(4815, index + 1);
         }
         const kept = value.length > limit ? value.slice(0, limit) : fixed ? value.padEnd(limit) : value;
@@ -103,8 +100,6 @@ function encoder(
         return `\\${value}`;
       };
     }
-    case 'date':
-      return type.name === 'datetimeoffset' ? momentIn : (value) => value;
     default:
       return (value) => value;
   }

@@ -51,9 +51,7 @@ export function bindAggregate(binder: Binder, call: Call, scope: Scope): Bound {
   }
   if (category(e.type) !== 'number' || e.type.name === 'bit') throw invalid(e, call.name);
   const sum = summed(e.type);
-  if (call.name === 'SUM') {
-    return bound(`(sum(${distinct}${e.sql})${over})::${pgType(sum)}`, sum);
-  }
+  if (call.name === 'SUM') return bound(`(sum(${distinct}${e.sql})${over})::${pgType(sum)}`, sum);
   if (call.name === 'AVG') {
     const mean = `avg(${distinct}${e.sql})${over}`;
     if (isInteger(sum)) return bound(`trunc(${mean})::${pgType(sum)}`, sum);

@@ -35,9 +35,6 @@ CREATE FUNCTION _sandbox.offset_minutes(v bpchar) RETURNS int LANGUAGE plpgsql I
 DECLARE m text[] := regexp_match(v::text COLLATE "C", '^([-+])(\d{2}):?(\d{2})$'); BEGIN
  IF m IS NULL OR m[2]::int * 60 + m[3]::int > 840 THEN PERFORM _sandbox.fail(9812, 0, 16, 'The timezone provided to builtin function is invalid.'); END IF;
  RETURN (m[1] || '1')::int * (m[2]::int * 60 + m[3]::int); END $$;
--- The seam's text: 2024-01-31 12:00:00.123456+02:00.
-CREATE FUNCTION _sandbox.moment_in(v text) RETURNS _sandbox.dto LANGUAGE sql IMMUTABLE STRICT AS $$
-SELECT _sandbox.moment(substr(v, 1, length(v) - 6)::timestamp, _sandbox.offset_minutes(right(v, 6)::bpchar)) $$;
 -- datetime counts 1/300 seconds.
 CREATE FUNCTION _sandbox.to_datetime(v timestamp) RETURNS timestamp LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE ticks numeric := round(extract(second FROM v) * 300); BEGIN

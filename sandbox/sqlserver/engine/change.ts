@@ -1,5 +1,5 @@
 // INSERT, UPDATE, DELETE with OUTPUT to PostgreSQL. A joined change becomes UPDATE … FROM or DELETE … USING, so that
-// a row that another transaction changed meanwhile is tested again; other shapes go through the rows' physical places.
+// a row that another transaction changed meanwhile is tested again.
 import type { Expr, Of, Output, SelectItem, Source } from './ast.ts';
 import { assign } from './convert.ts';
 import { type SqlError, sqlError, unsupported } from './errors.ts';
@@ -39,9 +39,7 @@ export function bindInsert(binder: Binder, insert: Insert): BoundChange {
       ? insert.columns.map((name) => columnOf(table, name))
       : table.columns.filter((c) => !c.computed && (!c.identity || withIdentity));
   const identity = columns.find((c) => c.identity);
-  if (identity && !withIdentity) {
-    throw sqlError(544, table.name);
-  }
+  if (identity && !withIdentity) throw sqlError(544, table.name);
   binder.writes.push({ table, columns: table.columns.map((c) => c.name) });
   const head = `INSERT INTO ${reference(table)}`;
   const list = `(${columns.map((c) => quote(c.name)).join(',')})`;
@@ -94,105 +92,71 @@ function columnOf(table: TableMeta, name: string): ColumnMeta {
 export function bindUpdate(binder: Binder, update: Update): BoundChange {
   const scope = new Scope(new Scope(null));
   const ctes = bindCtes(binder, update.ctes, scope.parent!);
-  const plan = changePlan(binder, update, scope);
-  const table = plan.target.table!;
+  const { table, alias, others, where } = changePlan(binder, update, scope);
   const set = update.set.map(({ column, e }) => {
     const meta = columnOf(table, column);
     if (meta.identity) throw sqlError(8102, meta.name);
-    return { column: quote(meta.name), value: valueFor(binder, e, meta, table, scope), name: meta.name };
+    return { sql: `${quote(meta.name)}=${valueFor(binder, e, meta, table, scope)}`, name: meta.name };
   });
   binder.writes.push({ table, columns: set.map((s) => s.name) });
-  if (plan.simple) {
-    const from = plan.others.length > 0 ? ` FROM ${plan.others.join(', ')}` : '';
-    const sql = `UPDATE ${reference(table)} AS ${quote(plan.target.alias)} SET ${set.map((s) => `${s.column}=${s.value}`).join(', ')}${from}${plan.where}`;
-    return output(binder, update.output, table, ctes, sql, scope);
-  }
-  const values = set.map((s, i) => `${s.value} AS _v${i + 1}`);
-  const sql = `UPDATE ${reference(table)} AS _t SET ${set.map((s, i) => `${s.column}=_q._v${i + 1}`).join(', ')} FROM (${places(plan, values)}) AS _q WHERE _t.ctid=_q._place`;
-  return output(binder, update.output, table, ctes, sql, null);
+  const from = others.length > 0 ? ` FROM ${others.join(', ')}` : '';
+  const sql = `UPDATE ${reference(table)} AS ${alias} SET ${set.map((s) => s.sql).join(', ')}${from}${where}`;
+  return output(binder, update.output, table, ctes, sql, scope);
 }
 
 export function bindDelete(binder: Binder, remove: Delete): BoundChange {
   const scope = new Scope(new Scope(null));
   const ctes = bindCtes(binder, remove.ctes, scope.parent!);
-  const plan = changePlan(binder, remove, scope);
-  const table = plan.target.table!;
-  if (plan.simple) {
-    const using = plan.others.length > 0 ? ` USING ${plan.others.join(', ')}` : '';
-    const sql = `DELETE FROM ${reference(table)} AS ${quote(plan.target.alias)}${using}${plan.where}`;
-    return output(binder, remove.output, table, ctes, sql, scope);
-  }
-  const sql = `DELETE FROM ${reference(table)} AS _t USING (${places(plan, [])}) AS _q WHERE _t.ctid=_q._place`;
-  return output(binder, remove.output, table, ctes, sql, null);
+  const { table, alias, others, where } = changePlan(binder, remove, scope);
+  const using = others.length > 0 ? ` USING ${others.join(', ')}` : '';
+  const sql = `DELETE FROM ${reference(table)} AS ${alias}${using}${where}`;
+  return output(binder, remove.output, table, ctes, sql, scope);
 }
 
 interface Plan {
-  readonly target: ScopeSource;
-  /** Inner joins only: the other sources and all conditions side by side. */
-  readonly simple: boolean;
+  readonly table: TableMeta;
+  readonly alias: string;
+  /** The other sources, and all conditions, side by side: joins are inner ones. */
   readonly others: readonly string[];
   readonly where: string;
-  readonly from: string;
-}
-
-function places(plan: Plan, values: readonly string[]): string {
-  const alias = quote(plan.target.alias);
-  return `SELECT ${[`${alias}.ctid AS _place`, ...values].join(', ')} FROM ${plan.from}${plan.where} FOR UPDATE OF ${alias}`;
 }
 
 function changePlan(binder: Binder, change: Update | Delete, scope: Scope): Plan {
-  const source = change.from ?? { k: 'table' as const, name: change.table, alias: null, hints: [] };
   const leaves: Source[] = [];
-  const conditions: Expr[] = [];
-  const flat = flatten(source, leaves, conditions);
+  const conditions: Expr[] = change.where ? [change.where] : [];
+  const itself = { k: 'table' as const, name: change.table, alias: null, hints: [] };
+  flatten(change.from ?? itself, leaves, conditions);
   const isTarget = targetTest(leaves, change.table);
   const name = change.table.at(-1)!;
   if (change.table.length === 1 && scope.cte(name))
     throw unsupported('a data change through a common table expression');
   if (change.table.length === 1 && leaves.some((l) => l.k === 'derived' && same(l.alias, name)))
     throw unsupported('a data change through a derived table');
-  if (flat) {
-    const others: string[] = [];
-    let target: ScopeSource | undefined;
-    for (const leaf of leaves) {
-      const sql = bindSource(binder, leaf, scope);
-      if (!target && isTarget(leaf)) target = scope.sources.at(-1);
-      else others.push(sql);
-    }
-    if (!target) {
-      bindSource(binder, { k: 'table', name: change.table, alias: null, hints: [] }, scope);
-      target = scope.sources.at(-1)!;
-    }
-    const tests = [...conditions, ...(change.where ? [change.where] : [])].map((c) =>
-      binder.predicate(c, scope),
-    );
-    return {
-      target,
-      simple: true,
-      others,
-      where: tests.length > 0 ? ` WHERE ${tests.join(' AND ')}` : '',
-      from: '',
-    };
+  if (!leaves.some(isTarget)) leaves.push(itself);
+  const others: string[] = [];
+  let target: ScopeSource | undefined;
+  for (const leaf of leaves) {
+    const sql = bindSource(binder, leaf, scope);
+    if (!target && isTarget(leaf)) target = scope.sources.at(-1);
+    else others.push(sql);
   }
-  const from = bindSource(binder, source, scope);
-  const leaf = leaves.find(isTarget);
-  const alias = leaf?.k === 'table' ? (leaf.alias ?? leaf.name.at(-1)!) : '';
-  const target = scope.source(alias);
-  if (!target?.table) throw unsupported('a change of a table that its FROM clause does not name');
-  const where = change.where ? ` WHERE ${binder.predicate(change.where, scope)}` : '';
-  return { target, simple: false, others: [], where, from };
+  const tests = conditions.map((c) => binder.predicate(c, scope));
+  const where = tests.length > 0 ? ` WHERE ${tests.join(' AND ')}` : '';
+  return { table: target!.table!, alias: quote(target!.alias), others, where };
 }
 
-/** Whether only inner and cross joins hold the leaves together; collects them and their conditions. */
-function flatten(source: Source, leaves: Source[], conditions: Expr[]): boolean {
+/** The sources that inner and cross joins hold together, and their conditions. */
+function flatten(source: Source, leaves: Source[], conditions: Expr[]): void {
+  if (source.k === 'function') throw unsupported(`a data change from ${source.name}`);
   if (source.k !== 'join') {
     leaves.push(source);
-    return source.k !== 'function';
+    return;
   }
-  const l = flatten(source.l, leaves, conditions);
-  const r = flatten(source.r, leaves, conditions);
+  if (source.kind !== 'INNER' && source.kind !== 'CROSS')
+    throw unsupported(`a data change over ${source.kind} joins`);
+  flatten(source.l, leaves, conditions);
+  flatten(source.r, leaves, conditions);
   if (source.on) conditions.push(source.on);
-  return l && r && (source.kind === 'INNER' || source.kind === 'CROSS');
 }
 
 /** UPDATE's and DELETE's target is an alias of FROM, or else a table of that name in it. */

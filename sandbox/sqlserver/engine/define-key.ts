@@ -65,9 +65,7 @@ function foreignKey(binder: Binder, c: Extract<Constraint, { k: 'foreign' }>, ta
   const key = to.keys.find((k) =>
     c.references.length === 0 ? k.kind === 'PK' : k.kind !== 'FK' && same(k.column, c.references.join(',')),
   );
-  if (!key) {
-    throw sqlError(1776, shown(to), name);
-  }
+  if (!key) throw sqlError(1776, shown(to), name);
   const columns = columnNames(to, key.column.split(','));
   const kind = key.kind === 'PK' ? 'PRIMARY KEY' : 'UNIQUE NULLS NOT DISTINCT';
   const mend = key.immediate
@@ -84,9 +82,7 @@ END $mend$;\n`;
 /** SQL Server's index names are a table's own, PostgreSQL's a schema's: a hash stands for both, the comment has the name. */
 export function createIndex(binder: Binder, index: Of<'createIndex'>): string {
   const table = binder.around.table(index.table);
-  if (table.keys.some((k) => same(k.name, index.name))) {
-    throw sqlError(1913, index.name, shown(table));
-  }
+  if (table.keys.some((k) => same(k.name, index.name))) throw sqlError(1913, index.name, shown(table));
   const pg = `ix_${createHash('md5').update(`${table.schema}.${table.name}.${index.name}`.toLowerCase()).digest('hex')}`;
   const note = text(JSON.stringify({ name: index.name, clustered: index.clustered, filter: index.text }));
   const include = index.include.length > 0 ? ` INCLUDE (${columnNames(table, index.include)})` : '';

@@ -80,9 +80,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
         login.password === options.login.password;
       if (!isKnown) throw new LoginRefused(sqlError(18456, login.user));
       const place = await databases.open(login.database || 'master');
-      if (place === undefined) {
-        throw new LoginRefused(sqlError(4060, login.database));
-      }
+      if (place === undefined) throw new LoginRefused(sqlError(4060, login.database));
       const session = new Session(new State(place, login, databases), {
         cancel: async (pid) => {
           await admin.rows('SELECT pg_cancel_backend($1)', [String(pid)]);

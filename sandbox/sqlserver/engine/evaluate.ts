@@ -3,7 +3,6 @@ import type { SqlType, Value } from '../session.ts';
 import type { Expr } from './ast.ts';
 import { constant, type Known, outcome } from './constant.ts';
 import { convert } from './convert.ts';
-import { momentOut } from './moment.ts';
 import { guarded, parametersOf, type Running, translated } from './run.ts';
 import { Scope } from './scope.ts';
 import { sessionValue } from './session-value.ts';
@@ -20,8 +19,7 @@ export async function evaluate(run: Running, e: Expr, type: SqlType | null): Pro
     });
     const { made } = translation;
     const [row] = await run.state.connection.rows(`SELECT ${made.sql}`, parametersOf(run, translation));
-    const value = row?.[0] ?? null;
-    return made.type.name === 'datetimeoffset' ? momentOut(value) : value;
+    return row?.[0] ?? null;
   });
 }
 

@@ -61,8 +61,7 @@ export class Binder {
     let at = this.parameters.findIndex((p) => JSON.stringify(p) === key);
     if (at < 0) at = this.parameters.push(source) - 1;
     const n = `$${at + 1}`;
-    const sql = type.name === 'datetimeoffset' ? `_sandbox.moment_in(${n}::text)` : `${n}::${pgType(type)}`;
-    return bound(sql, type);
+    return bound(`${n}::${pgType(type)}`, type);
   }
 
   scalar(e: Expr, scope: Scope): Bound {
@@ -91,9 +90,7 @@ export class Binder {
       case 'subquery': {
         const { sql, columns } = this.query(e.query, scope);
         const [column] = columns;
-        if (!column || columns.length > 1) {
-          throw sqlError(116);
-        }
+        if (!column || columns.length > 1) throw sqlError(116);
         return { ...column, nullable: true, sql: `(${sql})`, identity: false };
       }
       case 'collate': {

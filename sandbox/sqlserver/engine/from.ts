@@ -69,9 +69,7 @@ function add(
   columns: readonly QueryColumn[],
   of: TableMeta | null = null,
 ): void {
-  if (scope.source(alias)) {
-    throw sqlError(1011, alias);
-  }
+  if (scope.source(alias)) throw sqlError(1011, alias);
   scope.sources.push({
     alias,
     schema: of?.schema ?? '',

@@ -58,9 +58,7 @@ export function bindCtes(binder: Binder, ctes: Query['ctes'], scope: Scope): str
   const parts = ctes.map((cte) => {
     const register = (columns: readonly QueryColumn[]): string[] => {
       const names = columns.map((c, i) => cte.columns[i] ?? c.name);
-      if (cte.columns.length > 0 && cte.columns.length !== columns.length) {
-        throw sqlError(8158, cte.name);
-      }
+      if (cte.columns.length > 0 && cte.columns.length !== columns.length) throw sqlError(8158, cte.name);
       const unnamed = names.indexOf('');
       if (unnamed >= 0) throw sqlError(8155, unnamed + 1, cte.name);
       scope.cteNames.push(cte.name);
@@ -129,9 +127,7 @@ function values(binder: Binder, rows: readonly (readonly Expr[])[], outer: Scope
 
 function setOperation(binder: Binder, body: Extract<Body, { k: 'set' }>, outer: Scope): BoundBody {
   const [l, r] = [bindBody(binder, body.l, outer), bindBody(binder, body.r, outer)];
-  if (l.columns.length !== r.columns.length) {
-    throw sqlError(205);
-  }
+  if (l.columns.length !== r.columns.length) throw sqlError(205);
   const columns = l.columns.map((a, i): QueryColumn => {
     const b = r.columns[i]!;
     const { type, collation } = unify([

@@ -8,10 +8,9 @@ import * as define from './define.ts';
 import { fromPostgres, SqlError, sqlError, unsupported } from './errors.ts';
 import { knownTo } from './evaluate.ts';
 import type { Binder, BoundQuery, QueryColumn } from './expression.ts';
-import { momentOut } from './moment.ts';
 import type { TakeRow } from './pipeline.ts';
 import { namedColumns } from './query.ts';
-import { quote, reference, shown } from './scope.ts';
+import { quote } from './scope.ts';
 import { sessionValue } from './session-value.ts';
 import type { Frame, State } from './state.ts';
 import { type Translation, translate } from './translation.ts';
@@ -85,20 +84,13 @@ export function parametersOf(run: Running, { parameters }: Translation<unknown>)
   return parameters.map((p) => sessionValue(run.state, run.frame, p));
 }
 
-/** Runs a bound query and hands its rows over, in the seam's text. */
-async function stream(
+/** Runs a translated statement and hands its rows over. */
+const stream = (
   run: Running,
   translation: Translation<unknown>,
   sql: string,
-  columns: readonly QueryColumn[],
   take: TakeRow,
-): Promise<number> {
-  const moments = columns.flatMap((c, i) => (c.type.name === 'datetimeoffset' ? [i] : []));
-  return run.state.connection.run(sql, parametersOf(run, translation), (row) => {
-    for (const i of moments) row[i] = momentOut(row[i] ?? null);
-    return take(row);
-  });
-}
+): Promise<number> => run.state.connection.run(sql, parametersOf(run, translation), take);
 
 function metadata(columns: readonly QueryColumn[]): ColumnMetadata[] {
   return columns.map((c) => ({
@@ -111,7 +103,7 @@ function metadata(columns: readonly QueryColumn[]): ColumnMetadata[] {
 
 async function send(run: Running, translation: Translation<unknown>, bound: BoundQuery): Promise<number> {
   await run.sink.columns(metadata(bound.columns));
-  return stream(run, translation, bound.sql, bound.columns, (row) => run.sink.row(row));
+  return stream(run, translation, bound.sql, (row) => run.sink.row(row));
 }
 
 export function finish(run: Running, count: number | null): void {
@@ -167,9 +159,7 @@ function leftmost(body: Body): Extract<Body, { k: 'select' }> | null {
 }
 
 async function assignVariables(run: Running, query: Query, names: readonly (string | null)[]): Promise<void> {
-  if (names.includes(null)) {
-    throw sqlError(141);
-  }
+  if (names.includes(null)) throw sqlError(141);
   const body = query.body as Extract<Body, { k: 'select' }>;
   const typed = (b: Binder): BoundQuery => {
     const items = body.items.map((item): SelectItem => {
@@ -182,8 +172,7 @@ async function assignVariables(run: Running, query: Query, names: readonly (stri
   let last: Value[] | undefined;
   run.state.rowcount = await guarded(run, 'SELECT', async () => {
     const translation = await translated(run, query, 'assigned', typed);
-    const { sql, columns } = translation.made;
-    return stream(run, translation, sql, columns, (row) => {
+    return stream(run, translation, translation.made.sql, (row) => {
       last = row;
       return undefined;
     });
@@ -203,16 +192,13 @@ async function selectInto(run: Running, query: Query, into: readonly string[]): 
     const translation = await translated(run, query, '', (b) => b.query(query, null));
     const { made } = translation;
     if (run.frame.isProcedure && into.at(-1)!.startsWith('#')) run.frame.tables.add(into.at(-1)!);
-    const { table, sql } = define.tableOf(define.schemaOf(into), into.at(-1)!, namedColumns(made.columns));
-    await run.state.connection.script(sql);
-    const list = table.columns.map((c) => quote(c.name)).join(',');
-    return stream(
-      run,
-      translation,
-      `INSERT INTO ${reference(table)} (${list}) ${made.sql}`,
-      [],
-      () => undefined,
-    );
+    const [schema, name] = [define.schemaOf(into), into.at(-1)!];
+    const parts = { columns: define.columnsInto(namedColumns(made.columns)), constraints: [] };
+    const table = await translated(run, null, '', (b) => define.createTable(b, schema, name, parts));
+    await run.state.connection.script(table.made);
+    const list = parts.columns.map((c) => quote(c.name)).join(',');
+    const sql = `INSERT INTO ${quote(schema)}.${quote(name)} (${list}) ${made.sql}`;
+    return stream(run, translation, sql, () => undefined);
   });
   run.state.defined();
   finish(run, count);
@@ -247,7 +233,7 @@ export async function runChange(run: Running, change: Change): Promise<void> {
     const { made } = translation;
     for (const write of translation.writes) run.state.written(write);
     if (made.columns) return send(run, translation, { sql: made.sql, columns: made.columns });
-    return stream(run, translation, made.sql, [], takeIdentity(run, made));
+    return stream(run, translation, made.sql, takeIdentity(run, made));
   });
   finish(run, count);
 }
@@ -266,19 +252,5 @@ export async function runDefinition(
     if (made) await run.state.connection.script(made);
   });
   run.state.defined(own);
-  finish(run, null);
-}
-
-export async function runTruncate(run: Running, name: readonly string[]): Promise<void> {
-  await guarded(run, 'TRUNCATE', async () => {
-    writable(run);
-    const { made } = await translated(run, null, '', (b) => b.around.table(name));
-    try {
-      await run.state.connection.script(`TRUNCATE ${reference(made)} RESTART IDENTITY`);
-    } catch (error) {
-      if ((error as { code?: string }).code !== '0A000') throw error;
-      throw sqlError(4712, shown(made));
-    }
-  });
   finish(run, null);
 }

@@ -31,30 +31,20 @@ export function readDatetime(at: Cursor): string {
 export const readSmalldatetime = (at: Cursor): string =>
   `${dateText(at.u16() + DAYS_TO_1900)} ${timeText(at.u16() * 60, 0)}`;
 
-export function datetimeoffsetText(days: number, units: number, scale: number, offset: number): string {
-  const local = carried({ days, units: units + offset * 60 * POWERS[scale]!, offset }, POWERS[scale]!);
-  const minutes = Math.abs(offset);
-  const zone = `${offset < 0 ? '-' : '+'}${pad(Math.floor(minutes / 60), 2)}:${pad(minutes % 60, 2)}`;
-  return `${dateText(local.days)} ${timeText(local.units, scale)}${zone}`;
-}
-
 interface Instant {
   /** Since 0001-01-01. */
   readonly days: number;
   /** Units of 10^-scale seconds since midnight. */
   readonly units: number;
-  /** Minutes east of Greenwich; 0 where the text has none. */
-  readonly offset: number;
 }
 
 /** With the units, `perSecond` of them in a second, brought into one day. */
-function carried({ days, units, offset }: Instant, perSecond: number): Instant {
+function carried({ days, units }: Instant, perSecond: number): Instant {
   const carry = Math.floor(units / (DAY_SECONDS * perSecond));
-  return { days: days + carry, units: units - carry * DAY_SECONDS * perSecond, offset };
+  return { days: days + carry, units: units - carry * DAY_SECONDS * perSecond };
 }
 
-const TEXT =
-  /^(\d{4}-\d\d-\d\d)?[ T]?(?:(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?(Z|([+-])(\d\d)(?::?(\d\d))?)?$/;
+const TEXT = /^(\d{4}-\d\d-\d\d)?[ T]?(?:(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?$/;
 
 /**
  * Reads a date, time or both, rounded half up to `scale` digits as SQL Server rounds. A text without a date
@@ -63,33 +53,27 @@ const TEXT =
 export function parseInstant(text: string, scale: number): Instant {
   const match = TEXT.exec(text);
   if (match === null || text === '') throw new RangeError(`no date or time of SQL Server: ${text}`);
-  const [, date, hour = 0, minute = 0, second = 0, fraction = '', , sign, hours = 0, minutes = 0] = match;
+  const [, date, hour = 0, minute = 0, second = 0, fraction = ''] = match;
   const days = date === undefined ? DAYS_TO_1900 : Date.parse(date) / DAY_MS + DAYS_TO_1970;
   const power = POWERS[scale]!;
   const digits = fraction.padEnd(scale + 1, '0');
   const roundUp = digits.charCodeAt(scale) >= 53 ? 1 : 0;
   const seconds = Number(hour) * 3600 + Number(minute) * 60 + Number(second);
   const units = seconds * power + Number(digits.slice(0, scale)) + roundUp;
-  const offset = (Number(hours) * 60 + Number(minutes)) * (sign === '-' ? -1 : 1);
-  return carried({ days, units, offset }, power);
-}
-
-/** The same instant in UTC, as datetimeoffset travels. */
-export function toUtc({ days, units, offset }: Instant, scale: number): Instant {
-  return carried({ days, units: units - offset * 60 * POWERS[scale]!, offset }, POWERS[scale]!);
+  return carried({ days, units }, power);
 }
 
 export function writeDatetime(out: Writer, text: string): void {
-  const { days, units, offset } = parseInstant(text, 6);
-  const rounded = carried({ days, units: Math.floor((units * 3 + 5_000) / 10_000), offset }, 300);
+  const { days, units } = parseInstant(text, 6);
+  const rounded = carried({ days, units: Math.floor((units * 3 + 5_000) / 10_000) }, 300);
   out.i32(rounded.days - DAYS_TO_1900);
   out.u32(rounded.units);
 }
 
 /** Days since 1900-01-01 and minutes; 30 seconds round up. */
 export function writeSmalldatetime(out: Writer, text: string): void {
-  const { days, units, offset } = parseInstant(text, 6);
-  const rounded = carried({ days, units: Math.floor((units + 30_000_000) / 60_000_000), offset }, 1 / 60);
+  const { days, units } = parseInstant(text, 6);
+  const rounded = carried({ days, units: Math.floor((units + 30_000_000) / 60_000_000) }, 1 / 60);
   out.u16(rounded.days - DAYS_TO_1900);
   out.u16(rounded.units);
 }

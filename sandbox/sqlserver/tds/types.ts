@@ -133,6 +133,9 @@ function short(type: SqlType, info: readonly number[], bytes: number, read: Read
   };
 }
 
+/** A datetimeoffset: its instant in UTC, and minutes. */
+const MOMENT = /^\("?([^"]*)"?,(-?\d+)\)$/;
+
 /** time, datetime2, datetimeoffset: units of the second, then days, then minutes from UTC, as far as the type has them. */
 function fractional(type: SqlType, scale: number): Codec {
   const [id, more] = {
@@ -147,15 +150,15 @@ function fractional(type: SqlType, scale: number): Codec {
     const time = at.uint(part);
     if (more === 0) return calendar.timeText(time, scale);
     const days = at.uint(3);
-    if (more === 3) return `${calendar.dateText(days)} ${calendar.timeText(time, scale)}`;
-    return calendar.datetimeoffsetText(days, time, scale, at.i16());
+    const instant = `${calendar.dateText(days)} ${calendar.timeText(time, scale)}`;
+    return more === 3 ? instant : `("${instant}",${at.i16()})`;
   };
   return short(type, [idOf(id), scale], units + more, read, (out, text) => {
-    const parsed = calendar.parseInstant(text, scale);
-    const instant = more === 5 ? calendar.toUtc(parsed, scale) : parsed;
+    const [, composite, offset] = MOMENT.exec(text) ?? [];
+    const instant = calendar.parseInstant(composite ?? text, scale);
     out.uint(instant.units, units);
     if (more > 0) out.uint(instant.days, 3);
-    if (more === 5) out.i16(instant.offset);
+    if (more === 5) out.i16(Number(offset));
   });
 }
 
