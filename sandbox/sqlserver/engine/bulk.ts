@@ -29,21 +29,18 @@ export async function loadBulk(
     const watches = columns.map(() => new Watch());
     const encoders = columns.map((c, i) => encoder(c, target.columns[i]!, i, shown(table), watches[i]!));
     const sql = `COPY ${reference(table)} (${columns.map((c) => quote(c.name)).join(',')}) FROM STDIN`;
-    const copy = await run.state.connection.copyIn(sql);
     let count = 0;
-    try {
-      for await (const rows of chunks) {
-        // After a failure the client's rows are still read to their end, as the wire needs.
-        if (copy.failure || rows.length === 0) continue;
-        count += rows.length;
-        const behind = copy.write(textOf(rows, encoders));
-        if (behind) await behind;
+    async function* texts(): AsyncGenerator<string> {
+      try {
+        for await (const rows of chunks) {
+          count += rows.length;
+          if (rows.length > 0) yield textOf(rows, encoders);
+        }
+      } catch (error) {
+        throw error instanceof SqlError ? error : new Unreadable('rows of a bulk load', { cause: error });
       }
-    } catch (error) {
-      await copy.abandon();
-      throw error instanceof SqlError ? error : new Unreadable('rows of a bulk load', { cause: error });
     }
-    await copy.end();
+    await run.state.connection.copyIn(sql, texts());
     for (const [i, c] of columns.entries()) sights.set(c.name, watches[i]!.sight);
     run.state.loaded(table, sights);
     return count;

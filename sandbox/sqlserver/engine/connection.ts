@@ -1,7 +1,8 @@
 // One connection to PostgreSQL: every value as text, BEGIN and what else can wait in one write with the statement that follows.
+import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
 import type { Value } from '../session.ts';
-import { CopyIn } from './copy-in.ts';
 import { Pipeline, type Sent, type TakeRow } from './pipeline.ts';
 
 export interface Address {
@@ -90,17 +91,15 @@ export class Connection {
   /** Runs statements in one round trip; after one that fails the rest is not run. */
   runAll(statements: readonly Sent[]): readonly Promise<number>[] {
     const before = this.takeWaiting().map((sql) => ({ sql, parameters: [], take: nothing }));
-    const pipeline = new Pipeline([...before, ...statements]);
-    this.client.query(pipeline as unknown as pg.Submittable);
-    return pipeline.counts.slice(before.length);
+    const batch = new Pipeline([...before, ...statements]);
+    this.client.query(batch as unknown as pg.Submittable);
+    return batch.counts.slice(before.length);
   }
 
-  /** Begins to load rows; at most one load at a time. */
-  async copyIn(sql: string): Promise<CopyIn> {
+  /** COPY FROM STDIN of the texts, no faster than PostgreSQL takes them. @throws PostgreSQL's error, or that of the texts */
+  async copyIn(sql: string, texts: AsyncIterable<string>): Promise<void> {
     if (this.waiting.length > 0) await this.script('');
-    const copy = new CopyIn(sql);
-    this.client.query(copy as unknown as pg.Submittable);
-    return copy;
+    await pipeline(texts, this.client.query(copyFrom(sql)));
   }
 
   private takeWaiting(): string[] {

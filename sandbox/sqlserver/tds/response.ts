@@ -11,14 +11,14 @@ import {
   ENVIRONMENT,
   notice,
   writeColumns,
-  writeEnvironmentBytes,
-  writeEnvironmentText,
+  writeEnvironment,
   writeLoginAcknowledgement,
   writeMessage,
   writeReturnValue,
 } from './tokens.ts';
 import { type Codec, codecOf } from './types.ts';
 
+const NOTHING: Uint8Array = new Uint8Array(0);
 const DONE = { more: 0x01, error: 0x02, inTransaction: 0x04, count: 0x10, attention: 0x20 } as const;
 const SELECT = 0xc1;
 const FLUSH_AT = 1 << 15;
@@ -122,31 +122,31 @@ export class Response implements ResultSink {
   }
 
   database(name: string, previous: string): void {
-    this.#environmentText(ENVIRONMENT.database, name, previous);
+    this.#environment(ENVIRONMENT.database, name, previous);
   }
 
   transaction(event: 'begin' | 'commit' | 'rollback', descriptor: bigint): void {
     this.#state.transaction = event === 'begin' ? descriptor : 0n;
     const bytes = Buffer.alloc(8);
     bytes.writeBigUInt64LE(descriptor);
-    if (event === 'begin') this.#environmentBytes(ENVIRONMENT.begin, bytes, Buffer.alloc(0));
-    else this.#environmentBytes(ENVIRONMENT[event], Buffer.alloc(0), bytes);
+    if (event === 'begin') this.#environment(ENVIRONMENT.begin, bytes, NOTHING);
+    else this.#environment(ENVIRONMENT[event], NOTHING, bytes);
   }
 
   /** The connection was reset before this request (MS-TDS 2.2.7.9, type 18). */
   reset(): void {
-    this.#environmentBytes(ENVIRONMENT.reset, Buffer.alloc(0), Buffer.alloc(0));
+    this.#environment(ENVIRONMENT.reset, NOTHING, NOTHING);
   }
 
   /** All that a client expects after a good login, up to DONE. */
   loggedIn(database: string, packetSize: number, featureList: ((out: Writer) => void) | undefined): void {
     this.database(database, '');
     this.info(notice(5701, 2, `Changed database context to '${database}'.`));
-    this.#environmentBytes(ENVIRONMENT.collation, DEFAULT_COLLATION, Buffer.alloc(0));
-    this.#environmentText(ENVIRONMENT.language, 'us_english', '');
+    this.#environment(ENVIRONMENT.collation, DEFAULT_COLLATION, NOTHING);
+    this.#environment(ENVIRONMENT.language, 'us_english', '');
     this.info(notice(5703, 1, 'Changed language setting to us_english.'));
     writeLoginAcknowledgement(this.#token(TYPE.LOGINACK));
-    this.#environmentText(ENVIRONMENT.packetSize, String(packetSize), String(PACKET_SIZE.initial));
+    this.#environment(ENVIRONMENT.packetSize, String(packetSize), String(PACKET_SIZE.initial));
     if (featureList !== undefined) featureList(this.#token(TYPE.FEATUREEXTACK));
   }
 
@@ -244,11 +244,7 @@ export class Response implements ResultSink {
     out.u64(BigInt(done.count ?? 0));
   }
 
-  #environmentText(type: number, value: string, previous: string): void {
-    writeEnvironmentText(this.#token(TYPE.ENVCHANGE), type, value, previous);
-  }
-
-  #environmentBytes(type: number, value: Uint8Array, previous: Uint8Array): void {
-    writeEnvironmentBytes(this.#token(TYPE.ENVCHANGE), type, value, previous);
+  #environment<V extends string | Uint8Array>(type: number, value: V, previous: V): void {
+    writeEnvironment(this.#token(TYPE.ENVCHANGE), type, value, previous);
   }
 }

@@ -48,26 +48,22 @@ export function writeMessage(out: Writer, message: SqlMessage): void {
   });
 }
 
-export function writeEnvironmentText(out: Writer, type: number, value: string, previous: string): void {
-  out.counted(() => {
-    out.u8(type);
-    out.shortText(value);
-    out.shortText(previous);
-  });
-}
-
-export function writeEnvironmentBytes(
+/** ENVCHANGE: its values are texts, or bytes. */
+export function writeEnvironment<V extends string | Uint8Array>(
   out: Writer,
   type: number,
-  value: Uint8Array,
-  previous: Uint8Array,
+  value: V,
+  previous: V,
 ): void {
   out.counted(() => {
     out.u8(type);
-    out.u8(value.length);
-    out.raw(value);
-    out.u8(previous.length);
-    out.raw(previous);
+    for (const each of [value, previous]) {
+      if (typeof each === 'string') out.shortText(each);
+      else {
+        out.u8(each.length);
+        out.raw(each);
+      }
+    }
   });
 }
 
