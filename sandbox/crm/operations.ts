@@ -180,9 +180,7 @@ function changeContactKey(draft: Draft): void {
   draft.rekey('contacts', draft.any('contacts'), draft.model.newIds());
 }
 
-function changeLeadKey(draft: Draft): void {
-  draft.rekey('leads', draft.any('leads'), draft.random.uuid());
-}
+const changeLeadKey = (draft: Draft) => draft.rekey('leads', draft.any('leads'), draft.random.uuid());
 
 function changeActivityKey(draft: Draft): void {
   draft.rekey('activities', draft.any('activities'), draft.model.newIds());
@@ -209,13 +207,8 @@ function swapEmails(draft: Draft): void {
   );
 }
 
-function deleteContact(draft: Draft): void {
-  draft.delete('contacts');
-}
-
-function deleteOpportunity(draft: Draft): void {
-  draft.delete('opportunities');
-}
+const deleteContact = (draft: Draft) => draft.delete('contacts');
+const deleteOpportunity = (draft: Draft) => draft.delete('opportunities');
 
 function deleteLink(draft: Draft): void {
   draft.write(
@@ -223,18 +216,11 @@ function deleteLink(draft: Draft): void {
   );
 }
 
-function deleteLead(draft: Draft): void {
-  draft.delete('leads');
-}
-
-function deleteActivity(draft: Draft): void {
-  draft.delete('activities');
-}
+const deleteLead = (draft: Draft) => draft.delete('leads');
+const deleteActivity = (draft: Draft) => draft.delete('activities');
 
 /** The same key goes and comes back in one transaction, with other values. */
-function reinsertActivity(draft: Draft): void {
-  insertActivity(draft, draft.delete('activities'));
-}
+const reinsertActivity = (draft: Draft) => insertActivity(draft, draft.delete('activities'));
 
 function reinsertContact(draft: Draft): void {
   const id = draft.any('contacts');
@@ -242,9 +228,7 @@ function reinsertContact(draft: Draft): void {
   insertContact(draft, account!, draft.delete('contacts', id));
 }
 
-function insertAndDelete(draft: Draft): void {
-  draft.delete('accounts', insertAccount(draft));
-}
+const insertAndDelete = (draft: Draft) => draft.delete('accounts', insertAccount(draft));
 
 export function truncateActivities(draft: Draft): void {
   draft.write('TRUNCATE activities');

@@ -14,6 +14,7 @@ import { describe, EndOfBatch, endsBatch, type Running, runChange, runQuery, var
 import { INT, nvarchar } from './types.ts';
 
 type Flow = 'next' | 'break' | 'continue' | 'return';
+type Runner<S> = (run: Running, s: S) => Promise<Flow> | Promise<void>;
 
 /** Errors that SQL Server follows with "The statement has been terminated." */
 const TERMINATED = new Set([515, 547, 2601, 2627, 2628, 8115, 8134]);
@@ -76,13 +77,13 @@ async function dispatch(run: Running, s: Statement): Promise<Flow> {
     await describe(run, s);
     return 'next';
   }
-  const runner = RUNNERS[s.k] as (run: Running, s: Statement) => Promise<Flow | undefined | void>;
+  const runner = RUNNERS[s.k] as Runner<Statement>;
   return (await runner(run, s)) ?? 'next';
 }
 
 /** How each kind of statement is run; the next one follows, where nothing else is said. */
 const RUNNERS: {
-  readonly [K in Statement['k']]: (run: Running, s: Of<K>) => Promise<Flow | undefined | void>;
+  readonly [K in Statement['k']]: Runner<Of<K>>;
 } = {
   ...DEFINITIONS,
   query: (run, s) => runQuery(run, s.query),

@@ -27,7 +27,7 @@ function made(): peggy.Parser {
     .join('\n');
   const rules = grammar.replace(/\/\/.*|\/\*.*?\*\/|'[^'\n]*'|"[^"\n]*"/g, '');
   const keywords = [...new Set(rules.match(/\b[A-Z]{2}[A-Z_]*\b/g))];
-  const added = keywords.map((word) => `${word} "word" = @$"${word}"i ![\\p{L}\\p{N}_#$@]u _`);
+  const added = keywords.map((word) => `${word} = @"${word}"i End`);
   return peggy.generate([grammar, ...added].join('\n'), { allowedStartRules: ['Batch', 'WholeName'] });
 }
 

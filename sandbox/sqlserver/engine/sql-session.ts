@@ -28,7 +28,7 @@ interface ServerCalls {
 }
 
 export class Session implements SqlSession {
-  private readonly state: State;
+  private state: State;
   private readonly server: ServerCalls;
 
   constructor(state: State, server: ServerCalls) {
@@ -136,9 +136,9 @@ export class Session implements SqlSession {
   async reset(): Promise<void> {
     const { state } = this;
     if (state.transaction.live) await state.connection.end('ROLLBACK');
-    await state.connection.script('DISCARD TEMP; SELECT pg_advisory_unlock_all()');
-    state.reset();
+    await state.connection.script('DISCARD TEMP; RESET lock_timeout; SELECT pg_advisory_unlock_all()');
     if (state.database !== state.home) await state.move(state.home);
+    this.state = state.fresh();
   }
 
   async close(): Promise<void> {

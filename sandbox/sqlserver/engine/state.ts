@@ -131,19 +131,9 @@ export class State {
     this.appliedTimeout = Number.NaN;
   }
 
-  /** As after a login: sp_reset_connection. */
-  reset(): void {
-    this.transaction.count = 0;
-    this.transaction.doomed = false;
-    this.transaction.isolation = 'READ COMMITTED';
-    this.transactionEnded(false);
-    this.xactAbort = false;
-    this.nocount = false;
-    this.formatOnly = false;
-    this.lockTimeout = -1;
-    this.rowcount = 0;
-    this.identity = null;
-    this.identityInsert = '';
+  /** As after a login, on the same connection. */
+  fresh(): State {
+    return new State(this.place, this.login, this.databases);
   }
 
   /** A definition was run; `own`: of a #temporary table or table variable only, with what is known of a new one. */
