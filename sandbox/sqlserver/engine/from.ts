@@ -12,7 +12,6 @@ import {
   type Scope,
   type ScopeColumn,
   type ScopeSource,
-  same,
   type TableMeta,
 } from './scope.ts';
 import { category, nvarchar } from './types.ts';
@@ -89,8 +88,8 @@ function table(binder: Binder, source: Extract<Source, { k: 'table' }>, scope: S
   const alias = source.alias ?? name;
   const cte = source.name.length === 1 ? scope.cte(name) : undefined;
   if (cte) {
-    add(scope, alias, cte);
-    return `${quote(cteName(scope, name))} AS ${quote(alias)}`;
+    add(scope, alias, cte.columns);
+    return `${quote(cte.name)} AS ${quote(alias)}`;
   }
   const meta = binder.around.table(source.name);
   const columns = meta.columns.map((c) =>
@@ -103,15 +102,6 @@ function table(binder: Binder, source: Extract<Source, { k: 'table' }>, scope: S
     scope.locks.push({ alias, skip: source.hints.includes('READPAST') });
   }
   return `${reference(meta)} AS ${quote(alias)}`;
-}
-
-/** The case in which the expression was defined: PostgreSQL's quoted names are exact. */
-function cteName(scope: Scope, name: string): string {
-  for (let s: Scope | null = scope; s; s = s.parent) {
-    const written = s.cteNames.find((n) => same(n, name));
-    if (written) return written;
-  }
-  return name;
 }
 
 /** A table as the only thing in scope, its columns unqualified: for CHECK, computed columns and filters. */

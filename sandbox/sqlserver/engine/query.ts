@@ -61,11 +61,8 @@ export function bindCtes(binder: Binder, ctes: Query['ctes'], scope: Scope): str
       if (cte.columns.length > 0 && cte.columns.length !== columns.length) throw sqlError(8158, cte.name);
       const unnamed = names.indexOf('');
       if (unnamed >= 0) throw sqlError(8155, unnamed + 1, cte.name);
-      scope.cteNames.push(cte.name);
-      scope.ctes.set(
-        cte.name.toLowerCase(),
-        columns.map((c, i) => ({ ...c, name: names[i]!, sql: quote(names[i]!) })),
-      );
+      const named = columns.map((c, i) => ({ ...c, name: names[i]!, sql: quote(names[i]!) }));
+      scope.ctes.set(cte.name.toLowerCase(), { name: cte.name, columns: named });
       return names;
     };
     const { body } = cte.query;

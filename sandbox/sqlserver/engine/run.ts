@@ -5,7 +5,7 @@ import type { Body, Of, Query, SelectItem, Statement } from './ast.ts';
 import { type BoundChange, bindDelete, bindInsert, bindUpdate } from './change.ts';
 import { constant } from './constant.ts';
 import * as define from './define.ts';
-import { fromPostgres, SqlError, sqlError, unsupported } from './errors.ts';
+import { SqlError, sqlError, unsupported } from './errors.ts';
 import { knownTo } from './evaluate.ts';
 import type { Binder, BoundQuery, QueryColumn } from './expression.ts';
 import type { TakeRow } from './pipeline.ts';
@@ -49,11 +49,7 @@ export async function guarded<T>(run: Running, verb: string, work: () => Promise
     if (savepoint && transaction.live) await state.connection.script('RELEASE SAVEPOINT _statement');
     return result;
   } catch (thrown) {
-    const error = fromPostgres(thrown, {
-      database: state.database,
-      verb,
-      key: (s, t, c) => state.key(s, t, c),
-    });
+    const error = state.failure(thrown, verb);
     const isSql = error instanceof SqlError;
     if (state.xactAbort || (isSql && BATCH_ABORTING.has(error.number)))
       await transaction.fail(sink, run.tries > 0 && isSql);

@@ -78,11 +78,16 @@ export interface ScopeSource {
   readonly columns: readonly ScopeColumn[];
 }
 
+export interface BoundCte {
+  /** In the case in which it was defined: PostgreSQL's quoted names are exact. */
+  readonly name: string;
+  readonly columns: readonly ScopeColumn[];
+}
+
 export class Scope {
   readonly sources: ScopeSource[] = [];
   /** Common table expressions by lower-case name, and the aliases that UPDLOCK asks to lock. */
-  readonly ctes = new Map<string, readonly ScopeColumn[]>();
-  readonly cteNames: string[] = [];
+  readonly ctes = new Map<string, BoundCte>();
   readonly locks: { alias: string; skip: boolean }[] = [];
   readonly parent: Scope | null;
 
@@ -94,7 +99,7 @@ export class Scope {
     return this.sources.find((s) => same(s.alias, alias));
   }
 
-  cte(name: string): readonly ScopeColumn[] | undefined {
+  cte(name: string): BoundCte | undefined {
     return this.ctes.get(name.toLowerCase()) ?? this.parent?.cte(name);
   }
 

@@ -2,7 +2,7 @@
 import type { BulkTarget, Parameter, ResultSink, SqlSession, Value } from '../session.ts';
 import { readBatch } from './batch.ts';
 import { loadBulk } from './bulk.ts';
-import { Cancelled, fromPostgres, SqlError, sqlError, Unreadable } from './errors.ts';
+import { Cancelled, SqlError, sqlError, Unreadable } from './errors.ts';
 import { runBatch } from './interpreter.ts';
 import { EndOfBatch, finish, type Running } from './run.ts';
 import { type Frame, newFrame, type State } from './state.ts';
@@ -75,10 +75,7 @@ export class Session implements SqlSession {
       if (this.state.xactAbort) await this.state.transaction.fail(run.sink, false);
       return;
     }
-    const shown =
-      error instanceof SqlError
-        ? error
-        : fromPostgres(error, { database: this.state.database, verb: '', key: () => undefined });
+    const shown = this.state.failure(error, '');
     if (!(shown instanceof SqlError)) return;
     this.state.error = shown.number;
     run.sink.error(shown.sqlMessage);
@@ -123,11 +120,7 @@ export class Session implements SqlSession {
       else if (request.kind === 'rollback') await transaction.rollback(sink, request.name || null);
       else await transaction.save(request.name);
     } catch (thrown) {
-      const error = fromPostgres(thrown, {
-        database: this.state.database,
-        verb: 'COMMIT',
-        key: (s, t, c) => this.state.key(s, t, c),
-      });
+      const error = this.state.failure(thrown, 'COMMIT');
       if (!(error instanceof SqlError)) throw error;
       sink.error(error.sqlMessage);
     }

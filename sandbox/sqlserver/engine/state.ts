@@ -2,7 +2,7 @@
 import type { SqlType, Value } from '../session.ts';
 import type { Name } from './ast.ts';
 import type { Connection } from './connection.ts';
-import { type SqlError, sqlError, unsupported } from './errors.ts';
+import { type FailureContext, fromPostgres, type SqlError, sqlError, unsupported } from './errors.ts';
 import type { Surroundings, Write } from './expression.ts';
 import { quote, same, shown, type TableMeta } from './scope.ts';
 import { type Sight, suits, together } from './seen.ts';
@@ -221,13 +221,17 @@ export class State {
     }
   }
 
-  key(schema: string, table: string, constraint: string): { name: string; kind: string } | undefined {
-    const caches = [this.own, ...(this.uncommitted ? [this.uncommitted] : []), this.cache];
-    for (const cache of caches) {
-      const key = cache.key(schema, table, constraint);
-      if (key) return key;
-    }
-    return undefined;
+  /** What SQL Server says of an error of PostgreSQL's. */
+  failure(error: unknown, verb: string): Error {
+    const caches = [this.own, this.uncommitted, this.cache];
+    const key: FailureContext['key'] = (schema, table, constraint) => {
+      for (const cache of caches) {
+        const found = cache?.key(schema, table, constraint);
+        if (found) return found;
+      }
+      return undefined;
+    };
+    return fromPostgres(error, { database: this.database, verb, key });
   }
 
   /** Sends SET LOCK_TIMEOUT where PostgreSQL does not have it yet. */

@@ -4,28 +4,10 @@ import type { Connection } from './connection.ts';
 import { type KeyMeta, same, type TableMeta } from './scope.ts';
 
 /** Shared by all sessions of a database. */
-export class TableCache {
-  private tables = new Map<string, TableMeta>();
-
-  get(key: string): TableMeta | undefined {
-    return this.tables.get(key);
-  }
-
-  set(key: string, table: TableMeta): void {
-    this.tables.set(key, table);
-  }
-
-  delete(key: string): void {
-    this.tables.delete(key);
-  }
-
-  clear(): void {
-    this.tables = new Map();
-  }
-
+export class TableCache extends Map<string, TableMeta> {
   /** For errors, which know PostgreSQL's names. */
   key(schema: string, table: string, constraint: string): KeyMeta | undefined {
-    for (const meta of this.tables.values()) {
+    for (const meta of this.values()) {
       if (!same(meta.name, table) || (meta.schema !== 'pg_temp' && meta.schema !== schema)) continue;
       const key = meta.keys.find((k) => k.pg === constraint);
       if (key) return key;
