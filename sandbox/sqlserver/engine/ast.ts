@@ -177,6 +177,7 @@ export type Statement = { readonly line: number } & (
     }
   | ({ k: 'update'; set: readonly { column: string; e: Expr }[] } & Joined)
   | ({ k: 'delete' } & Joined)
+  | { k: 'truncate'; table: Name }
   | ({ k: 'createTable' | 'addColumns'; table: Name } & TableParts)
   | ({ k: 'declareTable'; name: string } & TableParts)
   | { k: 'alterColumn'; table: Name; column: ColumnDefinition }

@@ -10,7 +10,16 @@ import { evaluate, test } from './evaluate.ts';
 import { setOption } from './options.ts';
 import { executeProcedure, executeText } from './procedures.ts';
 import { raise, thrown } from './raise.ts';
-import { describe, EndOfBatch, endsBatch, type Running, runChange, runQuery, variable } from './run.ts';
+import {
+  describe,
+  EndOfBatch,
+  endsBatch,
+  type Running,
+  runChange,
+  runQuery,
+  runTruncate,
+  variable,
+} from './run.ts';
 import { INT, nvarchar } from './types.ts';
 
 type Flow = 'next' | 'break' | 'continue' | 'return';
@@ -90,6 +99,7 @@ const RUNNERS: {
   insert: runChange,
   update: runChange,
   delete: runChange,
+  truncate: (run, s) => runTruncate(run, s.table),
   declare,
   setVariable: async (run, s) => {
     const target = variable(run, s.name);

@@ -73,6 +73,7 @@ const TEXTS = `
 4060 11 1 Cannot open database "%s" requested by the login. The login failed.
 4104 16 1 The multi-part identifier "%s" could not be bound.
 4145 15 1 An expression of non-boolean type specified in a context where a condition is expected.
+4712 16 1 Cannot truncate table '%s' because it is being referenced by a FOREIGN KEY constraint.
 4815 16 1 Received an invalid column length from the bcp client for colid %s.
 4924 16 1 ALTER TABLE %s failed because column '%s' does not exist in table '%s'.
 5074 16 1 The object is dependent on another object: %s.

@@ -1,7 +1,7 @@
 // Runs one statement: translated, guarded by a savepoint where only the statement may be undone, its rows sent to the client.
 
 import type { ColumnMetadata, ResultSink, SqlType, Value } from '../session.ts';
-import type { Body, Of, Query, SelectItem, Statement } from './ast.ts';
+import type { Body, Name, Of, Query, SelectItem, Statement } from './ast.ts';
 import { type BoundChange, bindDelete, bindInsert, bindUpdate } from './change.ts';
 import { constant } from './constant.ts';
 import * as define from './define.ts';
@@ -10,7 +10,7 @@ import { knownTo } from './evaluate.ts';
 import type { Binder, BoundQuery, QueryColumn } from './expression.ts';
 import type { TakeRow } from './pipeline.ts';
 import { namedColumns } from './query.ts';
-import { quote } from './scope.ts';
+import { quote, reference, shown } from './scope.ts';
 import { sessionValue } from './session-value.ts';
 import type { Frame, State } from './state.ts';
 import { type Translation, translate } from './translation.ts';
@@ -248,5 +248,19 @@ export async function runDefinition(
     if (made) await run.state.connection.script(made);
   });
   run.state.defined(own);
+  finish(run, null);
+}
+
+export async function runTruncate(run: Running, name: Name): Promise<void> {
+  await guarded(run, 'TRUNCATE', async () => {
+    writable(run);
+    const { made } = await translated(run, null, '', (b) => b.around.table(name));
+    try {
+      await run.state.connection.script(`TRUNCATE ${reference(made)} RESTART IDENTITY`);
+    } catch (error) {
+      if ((error as { code?: string }).code !== '0A000') throw error;
+      throw sqlError(4712, shown(made));
+    }
+  });
   finish(run, null);
 }
