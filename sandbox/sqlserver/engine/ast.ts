@@ -182,6 +182,7 @@ export type Statement = { readonly line: number } & (
   | ({ k: 'declareTable'; name: string } & TableParts)
   | { k: 'alterColumn'; table: Name; column: ColumnDefinition }
   | { k: 'dropColumns'; table: Name; columns: readonly string[]; ifExists: boolean }
+  | { k: 'dropConstraints'; table: Name; names: readonly string[]; ifExists: boolean }
   | {
       k: 'createIndex';
       unique: boolean;

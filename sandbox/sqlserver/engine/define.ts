@@ -155,6 +155,18 @@ export function dropColumns(binder: Binder, drop: Of<'dropColumns'>): string {
   return sql.join(';\n');
 }
 
+export function dropConstraints(binder: Binder, drop: Of<'dropConstraints'>): string {
+  const table = binder.around.table(drop.table);
+  const keys = drop.names.flatMap((name) => {
+    if (table.columns.some((c) => same(c.note.default?.name ?? '', name)))
+      throw unsupported('DROP CONSTRAINT of a default');
+    const key = table.keys.find((k) => same(k.name, name) && k.kind !== 'IX');
+    if (!key && !drop.ifExists) throw sqlError(3728, name);
+    return key ?? [];
+  });
+  return keys.map((k) => `ALTER TABLE ${reference(table)} DROP CONSTRAINT ${quote(k.pg)}`).join(';\n');
+}
+
 export function createView(binder: Binder, view: Of<'createView'>): string {
   const [name, schema] = [view.name.at(-1)!, view.name.at(-2) || 'dbo'];
   const bound = binder.query(view.query, null);

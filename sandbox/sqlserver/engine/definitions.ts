@@ -26,6 +26,7 @@ export const DEFINITIONS = {
   addColumns: defined(define.addColumns),
   alterColumn: defined(define.alterColumn),
   dropColumns: defined(define.dropColumns),
+  dropConstraints: defined(define.dropConstraints),
   createIndex: defined(createIndex),
   createView: defined(define.createView),
   createSchema: defined((_, s: Of<'createSchema'>) => `CREATE SCHEMA ${quote(s.name)}`),

@@ -66,6 +66,7 @@ const TEXTS = `
 3701 11 5 Cannot drop the %s '%s', because it does not exist or you do not have permission.
 3702 16 3 Cannot drop the database because it is currently in use.
 3705 16 1 Cannot use DROP %s with '%s' because '%s' is a %s.
+3728 16 1 '%s' is not a constraint.
 3902 16 1 The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.
 3903 16 1 The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.
 3930 16 1 The current transaction cannot be committed and cannot support operations that write to the log file. Roll back the transaction.
