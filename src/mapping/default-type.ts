@@ -54,6 +54,11 @@ export function formatSqlType(type: SqlServerType): string {
   return type.name;
 }
 
+/** A type that has a collation. */
+export function hasCollation(type: SqlServerType): boolean {
+  return type.name === 'char' || type.name === 'varchar' || type.name === 'nchar' || type.name === 'nvarchar';
+}
+
 type Shape = 'plain' | 'decimal' | 'fraction' | { readonly longest: number; readonly max: boolean };
 
 const shapes: Readonly<Record<SqlServerType['name'], Shape>> = {

@@ -59,6 +59,11 @@ const fieldTarget = z.union([
       .optional()
       .describe("The column's SQL Server type; by default the one of the field's Avro type."),
     nullable: z.boolean().optional().describe('Whether the column takes NULL; as the field does by default.'),
+    collation: text
+      .optional()
+      .describe(
+        "A text column's collation, such as Latin1_General_BIN2; the database's by default, a key's binary.",
+      ),
   }),
 ]);
 

@@ -48,6 +48,7 @@ export interface FieldMapping {
     readonly type: string | null;
     readonly typePath: YamlPath;
     readonly nullable: boolean | null;
+    readonly collation: string | null;
   };
   readonly misfit: MisfitPolicy;
   readonly flag: string | null;
@@ -192,6 +193,7 @@ function normaliseField(
       type: target.type ?? null,
       typePath: typeof spec.target === 'string' ? [...path, 'target'] : [...path, 'target', 'type'],
       nullable: target.nullable ?? null,
+      collation: target.collation ?? null,
     },
     misfit: misfitPolicy(spec.misfit),
     flag: spec.flag ?? null,

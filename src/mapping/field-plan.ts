@@ -5,13 +5,14 @@ import type { CanonicalValue } from '../canonical/event.ts';
 import { Misfit } from '../canonical/misfit.ts';
 import { pgTextDecoder } from '../canonical/pg-text.ts';
 import { describeType, type SchemaField } from '../canonical/schema.ts';
-import { defaultSqlType, formatSqlType, parseSqlType } from './default-type.ts';
+import { isCollationName, KEY_COLLATION } from './collation.ts';
+import { defaultSqlType, formatSqlType, hasCollation, parseSqlType } from './default-type.ts';
 import type { FieldMapping, MappingDocument, MisfitPolicy } from './document.ts';
 import { type ParsedExpression, parseExpression } from './expression.ts';
 import { codes, type FindingList } from './finding.ts';
 import { type Fits, fitOf } from './fit.ts';
 import { naturalPgType } from './pg-type.ts';
-import type { TargetColumn } from './target.ts';
+import type { SqlServerType, TargetColumn } from './target.ts';
 import { compileTransform, type Lookups, toBoolean } from './transform.ts';
 import { rejections, Unmappable } from './unmappable.ts';
 
@@ -127,12 +128,34 @@ function planColumn(
     const place = document.yaml.valueAt(mapping.target.typePath);
     findings.error(codes.lossyTarget, place, `"${mapping.target.type}"`, written.problem);
   }
+  const type = written === null || 'problem' in written ? defaultSqlType(field.type) : written;
+  const { collation } = mapping.target;
+  if (collation !== null) checkCollation(document, mapping, collation, type, findings);
   return {
     name: mapping.target.column,
-    type: written === null || 'problem' in written ? defaultSqlType(field.type) : written,
+    type,
     nullable: mapping.target.nullable ?? field.nullBranch !== 'none',
+    ...(collation !== null && { collation }),
     field: field.name,
   };
+}
+
+function checkCollation(
+  document: MappingDocument,
+  mapping: FieldMapping,
+  collation: string,
+  type: SqlServerType,
+  findings: FindingList,
+): void {
+  const place = document.yaml.valueAt([...mapping.path, 'target', 'collation']);
+  if (!isCollationName(collation)) {
+    const expected = `a collation of SQL Server, such as ${KEY_COLLATION} or Latin1_General_100_CI_AS`;
+    findings.error(codes.shape, place, `collation "${collation}"`, expected);
+  }
+  if (!hasCollation(type)) {
+    const found = `a collation for ${formatSqlType(type)}`;
+    findings.error(codes.shape, place, found, 'one for char, varchar, nchar and nvarchar only');
+  }
 }
 
 function planReplacement(

@@ -2,6 +2,7 @@
 // Guarantees: everything that needs no source table is decided here, once; what is wrong is a finding.
 import type { CanonicalValue } from '../canonical/event.ts';
 import { describeType, nameOf, type RecordSchema, type SchemaField } from '../canonical/schema.ts';
+import { isBinaryCollation, KEY_COLLATION } from './collation.ts';
 import { formatSqlType } from './default-type.ts';
 import type { MappingDocument } from './document.ts';
 import { type FieldPlan, planField } from './field-plan.ts';
@@ -155,6 +156,12 @@ function planKey(
         `misfit on key field "${name}"`,
         'no misfit: keys would collide',
       );
+    }
+    const { collation } = plan.column;
+    if (collation != null && !isBinaryCollation(collation)) {
+      const at = yaml.valueAt([...plan.mapping.path, 'target', 'collation']);
+      const found = `collation ${collation} on key field "${name}"`;
+      findings.error(codes.key, at, found, `a binary one such as ${KEY_COLLATION}: other keys would collide`);
     }
     if (plan.column.type.length === 'max') {
       const found = `${formatSqlType(plan.column.type)} for key column "${plan.column.name}"`;

@@ -67,7 +67,7 @@ function validKeys(path: YamlPath): readonly string[] {
   if (top === 'target') return ['table', 'key', 'mode'];
   if (top === 'metadata') return ['commitLsn', 'commitTime', 'operation', 'appliedAt'];
   if (third === undefined) return ['from', 'transform', 'expr', 'target', 'misfit', 'flag'];
-  if (third === 'target') return ['column', 'type', 'nullable'];
+  if (third === 'target') return ['column', 'type', 'nullable', 'collation'];
   if (third === 'misfit') return ['value'];
   if (path.at(-1) === 'lookup') return ['table', 'file', 'otherwise'];
   return ['constant', 'concat', 'lookup', 'jsonPath', 'default', 'cast'];

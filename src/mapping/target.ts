@@ -37,6 +37,8 @@ export interface TargetColumn {
   readonly name: string;
   readonly type: SqlServerType;
   readonly nullable: boolean;
+  /** Of a text column that the mapping gives one; without it a key has KEY_COLLATION, others the database's. */
+  readonly collation?: string | null;
   /** Field of the canonical record. */
   readonly field: string;
 }

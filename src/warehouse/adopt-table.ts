@@ -1,12 +1,13 @@
 // Adopting a legacy table: what it lacks for a mapping, and what of it would lose rows or values.
 // Guarantees: pure; the only statements are ALTER TABLE … ADD of nullable columns, or of any column while it is empty.
-import { formatSqlType } from '../mapping/default-type.ts';
+import { isBinaryCollation, isSameCollation, KEY_COLLATION } from '../mapping/collation.ts';
+import { formatSqlType, hasCollation } from '../mapping/default-type.ts';
 import type { TargetColumn, TargetTable } from '../mapping/target.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import type { ColumnFacts, TableFacts } from './catalog.ts';
-import { columnDefinition, isText, KEY_COLLATION, keyName, metadataColumns } from './create-table.ts';
+import { columnDefinition, keyName, metadataColumns } from './create-table.ts';
 import type { WarehouseFinding } from './finding.ts';
-import { displayTable, isSameName, quoteName, quoteTable } from './identifier.ts';
+import { displayTable, isSameName, quoteName, quoteTable, type TableName } from './identifier.ts';
 import { typeFit } from './type-fit.ts';
 
 interface Adoption {
@@ -78,14 +79,38 @@ function adoptColumn(facts: TableFacts, target: TargetTable, wanted: TargetColum
   }
   typeFindings(wanted, existing, facts, add);
   const inKey = target.key.some((name) => isSameName(name, wanted.name));
-  if (inKey && isText(existing.type) && !isBinary(existing.collation)) {
+  if (
+    inKey &&
+    hasCollation(existing.type) &&
+    (existing.collation === null || !isBinaryCollation(existing.collation))
+  ) {
     add(
       'WB6107',
       'warning',
       `The key column has the collation ${existing.collation ?? 'of the database'}: keys that differ by case or accent only are one there, and the later row goes to quarantine; expected a binary one such as ${KEY_COLLATION}. To have it: drop the indexes on it, run the statement, make them again.`,
-      `ALTER TABLE ${quoteTable(facts.name)} ALTER COLUMN ${quoteName(existing.name)} ${existing.typeText} COLLATE ${KEY_COLLATION} ${existing.nullable ? 'NULL' : 'NOT NULL'}`,
+      collateStatement(facts.name, existing, KEY_COLLATION),
+    );
+  } else if (
+    wanted.collation != null &&
+    existing.collation !== null &&
+    !isSameCollation(wanted.collation, existing.collation)
+  ) {
+    add(
+      'WB6121',
+      'advice',
+      `The column has the collation ${existing.collation}, the mapping says ${wanted.collation}: it stays as it is. To have the other: drop the indexes on it, run the statement, make them again.`,
+      collateStatement(facts.name, existing, wanted.collation),
     );
   }
+}
+
+/** Gives an existing column another collation; type and NULL as they are. */
+export function collateStatement(
+  table: TableName,
+  column: Pick<ColumnFacts, 'name' | 'typeText' | 'nullable'>,
+  collation: string,
+): string {
+  return `ALTER TABLE ${quoteTable(table)} ALTER COLUMN ${quoteName(column.name)} ${column.typeText} COLLATE ${collation} ${column.nullable ? 'NULL' : 'NOT NULL'}`;
 }
 
 function typeFindings(
@@ -99,7 +124,7 @@ function typeFindings(
   if (fit.verdict !== 'holds') {
     const severity = fit.verdict === 'loses' ? 'error' : 'warning';
     const collate =
-      existing.collation !== null && isText(wanted.type) ? ` COLLATE ${existing.collation}` : '';
+      existing.collation !== null && hasCollation(wanted.type) ? ` COLLATE ${existing.collation}` : '';
     add(
       'WB6106',
       severity,
@@ -114,10 +139,6 @@ function typeFindings(
       'The column is NOT NULL, the field is nullable: rows with NULL go to quarantine.',
     );
   }
-}
-
-function isBinary(collation: string | null): boolean {
-  return collation !== null && /_BIN2?(_UTF8)?$/i.test(collation);
 }
 
 function addColumn(facts: TableFacts, target: TargetTable, wanted: TargetColumn, adoption: Adoption): void {

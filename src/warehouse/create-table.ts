@@ -1,14 +1,13 @@
 // CREATE TABLE for a mapping whose table doesn't exist yet.
 // Guarantees: pure; text keys get a binary collation, so that 'a' and 'A' stay two rows.
-import { formatSqlType } from '../mapping/default-type.ts';
+import { KEY_COLLATION } from '../mapping/collation.ts';
+import { formatSqlType, hasCollation } from '../mapping/default-type.ts';
 import type { SqlServerType, TargetColumn, TargetTable } from '../mapping/target.ts';
 import type { WarehouseFinding } from './finding.ts';
 import { displayTable, isSameName, quoteName, quoteTable } from './identifier.ts';
 import { keyBytes, MAX_KEY_BYTES, MAX_KEY_COLUMNS } from './key-width.ts';
 import { MAX_ROW_BYTES, rowSize } from './row-size.ts';
 
-/** Compares UTF-16 code units; there since SQL Server 2005. */
-export const KEY_COLLATION = 'Latin1_General_BIN2';
 /** sysname's length. */
 const LONGEST_NAME = 128;
 
@@ -25,13 +24,16 @@ export function createTable(target: TargetTable): { statements: string[]; findin
 
 /** `[name] type COLLATE … NOT NULL` */
 export function columnDefinition(column: TargetColumn, key: readonly string[]): string {
-  const inKey = key.some((name) => isSameName(name, column.name));
-  const collate = inKey && isText(column.type) ? ` COLLATE ${KEY_COLLATION}` : '';
+  const collation = plannedCollation(column, key);
+  const collate = collation === null ? '' : ` COLLATE ${collation}`;
   return `${quoteName(column.name)} ${formatSqlType(column.type)}${collate} ${column.nullable ? 'NULL' : 'NOT NULL'}`;
 }
 
-export function isText(type: SqlServerType): boolean {
-  return type.name === 'char' || type.name === 'varchar' || type.name === 'nchar' || type.name === 'nvarchar';
+/** Of a column that is made for the mapping; null for the database's own, and for types without one. */
+export function plannedCollation(column: TargetColumn, key: readonly string[]): string | null {
+  if (!hasCollation(column.type)) return null;
+  const inKey = key.some((name) => isSameName(name, column.name));
+  return column.collation ?? (inKey ? KEY_COLLATION : null);
 }
 
 /** The metadata columns that a mapping asks for, with their types. They're nullable: older rows have none. */

@@ -71,6 +71,43 @@ describe('the file', () => {
     );
   });
 
+  it('takes names of collations, for character types, and on keys binary ones', () => {
+    const of = (id: string, email: string) =>
+      found(mappingText([`id: ${id}`, `email: {target: {${email}}}`]));
+    const names = ['Latin1_General_BIN2', 'SQL_Latin1_General_CP1_CI_AS', 'SQL_AltDiction_Pref_CP850_CI_AS'];
+    names.push('Japanese_Bushu_Kakusu_140_CS_AS_KS_WS_VSS_UTF8', 'Latin1_General_100_CI_AI_SC');
+    for (const name of names) expect(of('id', `type: nvarchar(40), collation: ${name}`)).toEqual([]);
+    expect(of('id', 'collation: Latin1_General_BIN2')).toEqual([]);
+    for (const name of [
+      'Latin1_General',
+      'utf8',
+      '_BIN2',
+      '"Latin1_General_BIN2 NULL"',
+      '"x; DROP TABLE y_BIN2"',
+    ]) {
+      expect(of('id', `collation: ${name}`)).toEqual([
+        expect.stringMatching(
+          /^WB4002 things.yaml:7:31: found collation "[^"]+", expected a collation of SQL Server, such as Latin1_General_BIN2 /,
+        ),
+      ]);
+    }
+    expect(of('{target: {collation: Latin1_General_BIN2}}', 'type: nvarchar(9)')).toEqual([
+      'WB4002 things.yaml:6:28: found a collation for bigint, expected one for char, varchar, nchar and nvarchar only',
+    ]);
+    expect(of('id', 'colation: x')).toEqual([expect.stringMatching(/key "colation".*nearest: collation$/)]);
+    const key = mappingText([
+      'id: id',
+      'email: {target: {type: nvarchar(9), nullable: false, collation: Latin1_General_CI_AS}}',
+    ]);
+    expect(
+      found(key.replace('target: crm.things', 'target: {table: crm.things, key: email}')),
+    ).toContainEqual(
+      expect.stringMatching(
+        /^WB4008 things.yaml:7:\d+: found collation Latin1_General_CI_AS on key field "email", expected a binary one/,
+      ),
+    );
+  });
+
   it('names the nearest transform', () => {
     expect(found(mappingText(['id: id', 'email: {transform: [trimm, lower]}']))).toEqual([
       expect.stringMatching(/^WB4002 things.yaml:7:23: found value "trimm".*nearest: trim$/),
