@@ -90,7 +90,11 @@ const DESCRIPTION = `
       SELECT jsonb_agg(jsonb_build_object(
         'name', k.conname, 'columns', ${columnNames('k.conrelid', 'k.conkey')},
         'target', jsonb_build_object('schema', fn.nspname, 'table', fc.relname),
-        'targetColumns', ${columnNames('k.confrelid', 'k.confkey')}, 'deferrable', k.condeferrable) ORDER BY k.conname)
+        'targetColumns', ${columnNames('k.confrelid', 'k.confkey')}, 'deferrable', k.condeferrable,
+        'validated', k.convalidated, 'matchFull', k.confmatchtype = 'f',
+        'folding', EXISTS (SELECT FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
+          WHERE NOT co.collisdeterministic AND (a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+            OR a.attrelid = k.confrelid AND a.attnum = ANY (k.confkey)))) ORDER BY k.conname)
       FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class fc ON fc.oid = k.confrelid
       JOIN pg_catalog.pg_namespace fn ON fn.oid = fc.relnamespace
       WHERE k.conrelid = c.oid AND k.contype = 'f'), '[]'),

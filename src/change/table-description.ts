@@ -47,6 +47,12 @@ export interface ForeignKey {
   readonly target: TableName;
   readonly targetColumns: readonly string[];
   readonly deferrable: boolean;
+  /** Checked for all rows: neither NOT VALID nor NOT ENFORCED. */
+  readonly validated: boolean;
+  /** MATCH FULL: none of several columns is NULL alone. */
+  readonly matchFull: boolean;
+  /** A column of either side has a collation to which different texts may be equal (one that is not deterministic). */
+  readonly folding: boolean;
 }
 
 export interface TableDescription extends TableName {

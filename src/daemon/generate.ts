@@ -30,11 +30,13 @@ export interface GeneratedFiles {
 
 /** Throws WB8001 for names that are no tables, WB8003 for tables without a column, and what reading the source throws. */
 export async function generateFiles(settings: Settings, request: GenerateRequest): Promise<GeneratedFiles> {
-  const { described, leftOut } = await withSource(sourceOf(settings), async (client) => {
+  const { described, referred, leftOut } = await withSource(sourceOf(settings), async (client) => {
     const relations = await listRelations(client);
     const selection = select(request.tables, relations);
     const found = await describeTables(client, selection.tables);
-    return { ...selection, described: inOrder(selection.tables, found, relations) };
+    const targets = found.flatMap(({ foreignKeys }) => foreignKeys.map(({ target }) => target));
+    const referred = await describeTables(client, unique(targets));
+    return { ...selection, described: inOrder(selection.tables, found, relations), referred };
   });
   const empty = described.filter(({ columns }) => columns.every(({ generated }) => generated !== 'no'));
   const isNamed = (table: TableName) =>
@@ -45,7 +47,11 @@ export async function generateFiles(settings: Settings, request: GenerateRequest
   const names = nameTables(kept, await knownMappings(settings.mappings), request);
   const files = kept.flatMap((table, index) => {
     const given = names[index];
-    const generated = generateMapping(table, { ...request, ...(given !== undefined && { names: given }) });
+    const generated = generateMapping(table, {
+      ...request,
+      referred,
+      ...(given !== undefined && { names: given }),
+    });
     return [
       { path: join(settings.schemas, generated.schemaPath), text: generated.schemaText },
       { path: join(settings.mappings, generated.mappingPath), text: generated.mappingText },

@@ -10,7 +10,9 @@ import { formatTableName } from '../change/table-name.ts';
 import { formatSqlType } from './default-type.ts';
 import { type GeneratedKey, keyOf, keyType } from './generated-key.ts';
 import { avroName, columnName, fileStem } from './generated-names.ts';
+import { referenceOf } from './generated-reference.ts';
 import type { GivenNames } from './generated-table-names.ts';
+import { ownType } from './generated-type.ts';
 import type { SqlServerType } from './target.ts';
 
 export interface GeneratedMapping {
@@ -29,6 +31,8 @@ export interface GenerateOptions {
   readonly targetSchema?: string;
   /** By default all after the source table. */
   readonly names?: GivenNames;
+  /** Tables that the table's foreign keys refer to. Columns that refer to others get the types of any text. */
+  readonly referred?: readonly TableDescription[];
 }
 
 interface GeneratedField {
@@ -39,6 +43,8 @@ interface GeneratedField {
   readonly nullable: boolean;
   /** Null where the Avro type's default does. */
   readonly target: SqlServerType | null;
+  /** Null where the warehouse's own will do. */
+  readonly collation: string | null;
   readonly comments: readonly string[];
   readonly doc: string | null;
 }
@@ -58,7 +64,9 @@ export function generateMapping(table: TableDescription, options: GenerateOption
   const key = keyOf(table);
   const taken: TakenNames = { fields: new Set(), types: new Set([record]), columns: new Set() };
   const published = table.columns.filter((column) => column.generated === 'no');
-  const fields = published.map((column) => generateField(table, column, key?.columns ?? [], taken));
+  const fields = published.map((column) =>
+    generateField(table, column, key?.columns ?? [], options.referred ?? [], taken),
+  );
   return {
     schemaPath: `${namespace}/${record}/1.0.0.avsc`,
     schemaText: schemaText(table, namespace, record, fields),
@@ -86,22 +94,27 @@ function generateField(
   table: TableDescription,
   column: ColumnDescription,
   key: readonly string[],
+  referred: readonly TableDescription[],
   taken: TakenNames,
 ): GeneratedField {
   const inKey = key.includes(column.name);
   const name = avroName(column.name, taken.fields);
   const type = fieldTypeFor(column.baseType, name, taken.types);
-  const target = targetOf(column);
+  const own = ownType(column);
+  const limited = inKey ? keyType(table, column, key, own) : null;
+  // A key column is limited and has the collation already.
+  const reference = inKey ? null : referenceOf(table, column.name, referred);
+  const reason = limited ?? reference;
   const comments = commentsOn(column, type);
-  const limited = inKey ? keyType(table, column, key, target) : null;
   return {
     name,
     column: column.name,
     targetColumn: columnName(column.name, name, taken.columns),
     avro: fieldTypeJson(type),
     nullable: column.nullable && !inKey,
-    target: limited?.target ?? target,
-    comments: limited === null ? comments : [...comments, limited.comment],
+    target: reason === null ? own : (reason.target ?? own),
+    collation: reference?.collation ?? null,
+    comments: reason === null ? comments : [...comments, reason.comment],
     doc: column.comment,
   };
 }
@@ -130,15 +143,6 @@ function commentsOn({ baseType }: ColumnDescription, type: FieldType): readonly 
     `numeric(${precision},${scale}) is wider than SQL Server's 38 digits; values beyond ${shape} go to quarantine.`,
     'Decide: another scale in the schema, or a string.',
   ];
-}
-
-/** Where the source says more than the field's type does; null where the field's default type will do. */
-function targetOf({ baseType }: ColumnDescription): SqlServerType | null {
-  if (baseType.kind !== 'base') return null;
-  if (baseType.name === 'int2') return { name: 'smallint' };
-  const { length } = baseType;
-  const isSized = baseType.name === 'varchar' || baseType.name === 'bpchar';
-  return isSized && length !== null && length <= 4000 ? { name: 'nvarchar', length } : null;
 }
 
 function schemaText(
@@ -207,10 +211,16 @@ function fieldLines(field: GeneratedField): string[] {
   const name = yamlText(field.name);
   const type = field.target === null ? null : yamlText(formatSqlType(field.target));
   const renamed = field.targetColumn !== field.name;
-  if (type === null && !renamed) return [...comments, `  ${name}: ${yamlText(field.column)}`];
+  const { collation } = field;
+  if (type === null && !renamed && collation === null)
+    return [...comments, `  ${name}: ${yamlText(field.column)}`];
   const from = field.name === field.column ? '' : `from: ${yamlText(field.column)}, `;
-  const column = `column: ${yamlText(field.targetColumn)}`;
-  const target = !renamed ? type : type === null ? `{${column}}` : `{${column}, type: ${type}}`;
+  const parts = [
+    ...(renamed ? [`column: ${yamlText(field.targetColumn)}`] : []),
+    ...(type === null ? [] : [`type: ${type}`]),
+    ...(collation === null ? [] : [`collation: ${yamlText(collation)}`]),
+  ];
+  const target = type !== null && parts.length === 1 ? type : `{${parts.join(', ')}}`;
   return [...comments, `  ${name}: {${from}target: ${target}}`];
 }
 

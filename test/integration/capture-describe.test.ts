@@ -27,7 +27,13 @@ beforeAll(async () => {
     CREATE UNIQUE INDEX with_more ON "Odd table" (code) INCLUDE (n);
     ALTER TABLE "Odd table" REPLICA IDENTITY USING INDEX with_more;
     COMMENT ON TABLE "Odd table" IS 'a table'; COMMENT ON COLUMN "Odd table".v IS 'a column';
-    CREATE TABLE keyless (x int)`);
+    CREATE TABLE keyless (x int);
+    CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+    CREATE TABLE coded (code text COLLATE any_case PRIMARY KEY, a text, b text, UNIQUE (a, b));
+    CREATE TABLE refers (code text COLLATE any_case REFERENCES coded, a text, b text,
+      CONSTRAINT whole FOREIGN KEY (a, b) REFERENCES coded (a, b) MATCH FULL,
+      CONSTRAINT unchecked FOREIGN KEY (a, b) REFERENCES coded (a, b) NOT ENFORCED);
+    ALTER TABLE refers ADD CONSTRAINT later FOREIGN KEY (a, b) REFERENCES coded (a, b) NOT VALID`);
 });
 
 afterAll(() => client.end());
@@ -85,9 +91,28 @@ test('columns with their types below domains, keys, foreign keys, replica identi
         target: { schema: 'public', table: 'parent' },
         targetColumns: ['b', 'a'],
         deferrable: true,
+        validated: true,
+        matchFull: false,
+        folding: false,
       },
     ],
   });
+});
+
+test('how far the values of a foreign key are those of the key', async () => {
+  const [refers] = await describeTables(client, [{ schema: 'public', table: 'refers' }]);
+  const sure = refers!.foreignKeys.map(({ name, validated, matchFull, folding }) => ({
+    name,
+    validated,
+    matchFull,
+    folding,
+  }));
+  expect(sure).toEqual([
+    { name: 'later', validated: false, matchFull: false, folding: false },
+    { name: 'refers_code_fkey', validated: true, matchFull: false, folding: true },
+    { name: 'unchecked', validated: false, matchFull: false, folding: false },
+    { name: 'whole', validated: true, matchFull: true, folding: false },
+  ]);
 });
 
 test('a table without any key, and a key whose columns are not in table order', async () => {

@@ -109,7 +109,7 @@ export class Bridge {
       await writeFiles((await generateFiles(settings, request)).files, false);
     }
     for (const table of described) {
-      const written = generateMapping(table);
+      const written = generateMapping(table, { referred: described });
       const mapping = options.edit?.(table.table, written.mappingText) ?? written.mappingText;
       const schema = options.editSchema?.(table.table, written.schemaText) ?? written.schemaText;
       await write(join(settings.schemas, written.schemaPath), schema);
