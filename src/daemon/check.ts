@@ -1,7 +1,9 @@
 // `walbridge check`: mappings, source, warehouse and queue held against each other.
 // Guarantees: changes nothing; every finding at once.
+import type { TableDescription } from '../change/table-description.ts';
 import type { Settings } from '../config/settings.ts';
 import { readLaneQueue } from '../lanes/lane-queue.ts';
+import { keyReferences } from '../mapping/key-reference.ts';
 import { openWarehouse } from '../warehouse/connection.ts';
 import { checkWarehouse } from '../warehouse/init.ts';
 import { openQueueBackendOnce, warehouseOf } from './connections.ts';
@@ -17,20 +19,27 @@ import { FaultLog, type Logger } from './log.ts';
 
 export async function checkAll(settings: Settings, log: Logger): Promise<readonly Finding[]> {
   const { report, findings } = await inspectMappingFiles(settings);
-  const [source, warehouse, queue] = await Promise.all([
-    inspectSource(settings, report.mappings),
-    checkTargets(settings, report),
+  // The warehouse is held against the source's foreign keys, too.
+  const source = await inspectSource(settings, report.mappings);
+  const described = source.facts?.tables.map(({ description }) => description) ?? [];
+  const [warehouse, queue] = await Promise.all([
+    checkTargets(settings, report, described),
     checkQueue(settings, report.lanes, log),
   ]);
   return [...findings, ...source.findings, ...warehouse, ...queue];
 }
 
-async function checkTargets(settings: Settings, { mappings }: LoadedMappings): Promise<Finding[]> {
+async function checkTargets(
+  settings: Settings,
+  { mappings }: LoadedMappings,
+  described: readonly TableDescription[],
+): Promise<Finding[]> {
   try {
     const warehouse = await openWarehouse(warehouseOf(settings));
     try {
       const targets = mappings.map((mapping) => mapping.target);
-      return (await checkWarehouse(warehouse, targets)).map(warehouseFinding);
+      const references = keyReferences(mappings, described);
+      return (await checkWarehouse(warehouse, targets, references)).map(warehouseFinding);
     } finally {
       await warehouse.close();
     }

@@ -1,6 +1,7 @@
 // `walbridge init` and `walbridge check` at the warehouse: control tables, target tables, settings.
 // Guarantees: init runs everything or nothing, in one transaction under a lock, and a second init changes nothing; with an
 // error among the findings it runs nothing; check changes nothing at all.
+import type { KeyReference } from '../mapping/key-reference.ts';
 import type { TargetTable } from '../mapping/target.ts';
 import { CONTROL_SCHEMA } from './control-tables.ts';
 import type { WarehouseFinding } from './finding.ts';
@@ -17,6 +18,7 @@ import {
 } from './migrate.ts';
 import { permissionFindings, readMissingPermissions } from './permissions.ts';
 import { readCatalog } from './read-catalog.ts';
+import { referenceFindings } from './reference-collation.ts';
 import type { SqlSession, Warehouse } from './session.ts';
 import { readSettings, settingsFindings } from './settings.ts';
 import { WarehouseError } from './sql-fault.ts';
@@ -54,13 +56,18 @@ export async function initWarehouse(
   });
 }
 
-/** The findings of all of it; what init has still to do is among them as WB6115 and WB6205. */
+/**
+ * The findings of all of it; what init has still to do is among them as WB6115 and WB6205. `references`: of the source's
+ * foreign keys.
+ */
 export async function checkWarehouse(
   session: SqlSession,
   targets: readonly TargetTable[],
+  references: readonly KeyReference[] = [],
 ): Promise<WarehouseFinding[]> {
   const state = await readControlState(session);
-  const targetPlan = planTargets(await readCatalog(session, targets), targets);
+  const catalog = await readCatalog(session, targets);
+  const targetPlan = planTargets(catalog, targets);
   const pending = pendingMigrations(state).length;
   const control: WarehouseFinding[] =
     pending === 0
@@ -89,9 +96,15 @@ export async function checkWarehouse(
     ...settingsFindings(await readSettings(session)),
     ...control,
     ...targetPlan.findings,
+    ...referenceFindings(catalog, targets, references).filter(({ object }) => !isTold(targetPlan, object)),
     ...missing,
     ...permissionFindings(await readMissingPermissions(session, targets)),
   ];
+}
+
+/** That the column has another collation than the mapping says. */
+function isTold({ findings }: TargetPlan, object: string): boolean {
+  return findings.some((finding) => finding.code === 'WB6121' && finding.object === object);
 }
 
 async function plan(
