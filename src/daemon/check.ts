@@ -1,6 +1,5 @@
 // `walbridge check`: mappings, source, warehouse and queue held against each other.
 // Guarantees: changes nothing; every finding at once.
-import type { TableDescription } from '../change/table-description.ts';
 import type { Settings } from '../config/settings.ts';
 import { readLaneQueue } from '../lanes/lane-queue.ts';
 import { keyReferences } from '../mapping/key-reference.ts';
@@ -19,26 +18,27 @@ import { FaultLog, type Logger } from './log.ts';
 
 export async function checkAll(settings: Settings, log: Logger): Promise<readonly Finding[]> {
   const { report, findings } = await inspectMappingFiles(settings);
-  // The warehouse is held against the source's foreign keys, too.
-  const source = await inspectSource(settings, report.mappings);
-  const described = source.facts?.tables.map(({ description }) => description) ?? [];
-  const [warehouse, queue] = await Promise.all([
-    checkTargets(settings, report, described),
+  const inspected = inspectSource(settings, report.mappings);
+  const [source, warehouse, queue] = await Promise.all([
+    inspected,
+    checkTargets(settings, report, inspected),
     checkQueue(settings, report.lanes, log),
   ]);
   return [...findings, ...source.findings, ...warehouse, ...queue];
 }
 
+/** The warehouse is held against the source's foreign keys, too. */
 async function checkTargets(
   settings: Settings,
   { mappings }: LoadedMappings,
-  described: readonly TableDescription[],
+  inspected: ReturnType<typeof inspectSource>,
 ): Promise<Finding[]> {
   try {
     const warehouse = await openWarehouse(warehouseOf(settings));
     try {
       const targets = mappings.map((mapping) => mapping.target);
-      const references = keyReferences(mappings, described);
+      const described = (await inspected).facts?.tables.map(({ description }) => description);
+      const references = keyReferences(mappings, described ?? []);
       return (await checkWarehouse(warehouse, targets, references)).map(warehouseFinding);
     } finally {
       await warehouse.close();

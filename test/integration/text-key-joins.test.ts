@@ -67,7 +67,7 @@ async function expectEqual(): Promise<void> {
     const arrived = await bridge.rows<{ l: string; r: string }>(named.replaceAll('s.', 'crm.'));
     const spelt = (rows: readonly { l: string; r: string }[]) => rows.map(({ l, r }) => `${l}/${r}`).sort();
     expect(spelt(arrived), join).toEqual(spelt(sent.rows));
-    expect(arrived.length).toBeGreaterThan(1);
+    expect(arrived.length).toBeGreaterThan(0);
   }
   const { reports } = await verify(bridge);
   expect(reports.map(({ entity, state, way }) => `${entity} ${state} ${way}`)).toEqual(
@@ -113,6 +113,13 @@ it('verifies them to the letter', async () => {
   const { reports } = await verify(bridge, { entities: ['details'] });
   expect(reports.map(({ state, counts }) => [state, counts.different])).toEqual([['different', 1]]);
   await bridge.rows("UPDATE crm.details SET n = 'X' WHERE id = 1");
+});
+
+it('deletes parents and children of one transaction, in an order that foreign keys of the warehouse take', async () => {
+  await bridge.source.query(`BEGIN; UPDATE accounts SET parent_id = NULL WHERE parent_id = 'ä';
+    DELETE FROM contacts WHERE account_id = 'ä'; DELETE FROM accounts WHERE id = 'ä'; COMMIT;`);
+  await expectEqual();
+  expect(await bridge.rows("SELECT id FROM crm.accounts WHERE id = 'ä'")).toEqual([]);
 });
 
 it('refuses the join over other collations, which init leaves alone and check advises of', async () => {
