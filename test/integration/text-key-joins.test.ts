@@ -15,7 +15,8 @@ let bridge: Bridge;
 
 beforeAll(async () => {
   bridge = await Bridge.open({
-    ddl: `CREATE TABLE accounts (id text PRIMARY KEY, name text, parent_id text REFERENCES accounts);
+    ddl: `CREATE TABLE accounts (id text PRIMARY KEY, name text, parent_id text REFERENCES accounts,
+        code text NOT NULL DEFAULT gen_random_uuid());
       CREATE TABLE contacts (id text PRIMARY KEY, account_id text REFERENCES accounts, body text);
       ALTER TABLE contacts ALTER body SET STORAGE EXTERNAL;
       CREATE TABLE old_contacts (id int PRIMARY KEY, account_id text REFERENCES accounts);
@@ -32,6 +33,7 @@ beforeAll(async () => {
       table === 'old_contacts'
         ? mapping.replace(/^ {2}account_id: .*$/m, '  account_id: {target: nvarchar(450)}')
         : mapping
+            .replace('  code: code', `  code: {target: {type: nvarchar(60), collation: ${BIN}}}`)
             .replace('target: crm.adopted', 'target: {table: crm.adopted, mode: adopt}')
             .replace('  body: body', `  body: {target: {collation: ${BIN}}}`),
   });
@@ -39,6 +41,7 @@ beforeAll(async () => {
   await bridge.warehouse.batch(`ALTER TABLE crm.contacts ADD CONSTRAINT FK_account FOREIGN KEY (account_id) REFERENCES crm.accounts (id);
     ALTER TABLE crm.accounts ADD CONSTRAINT FK_parent FOREIGN KEY (parent_id) REFERENCES crm.accounts (id);`);
   await bridge.warehouse.batch('CREATE UNIQUE INDEX UX_account ON crm.contacts (account_id)');
+  await bridge.warehouse.batch('CREATE UNIQUE INDEX UX_code ON crm.accounts (code)');
   await bridge.start();
 });
 
@@ -105,6 +108,22 @@ it('applies changes that differ by case only, values that did not come, and rows
   ]);
   expect(await bridge.rows("SELECT id FROM crm.contacts WHERE account_id = 'Ä' OR body LIKE 'BB%'")).toEqual([
     { id: 'C' },
+  ]);
+});
+
+it('takes rows out and in again where a new row takes what another gives up', async () => {
+  await bridge.source.query("UPDATE accounts SET code = id WHERE id IN ('a', 'A')");
+  await settled();
+  // The new row refers to its own table, so it comes before the updates: the index refuses it at first.
+  await bridge.source.query(`BEGIN; UPDATE accounts SET code = CASE id WHEN 'a' THEN 'q' ELSE 'a' END WHERE id IN ('a', 'A');
+    INSERT INTO accounts VALUES ('m', 'more', 'a', 'A'); COMMIT;`);
+  await expectEqual();
+  expect(
+    await bridge.rows("SELECT id, code FROM crm.accounts WHERE id IN ('a', 'A', 'm') ORDER BY id"),
+  ).toEqual([
+    { id: 'A', code: 'a' },
+    { id: 'a', code: 'q' },
+    { id: 'm', code: 'A' },
   ]);
 });
 
