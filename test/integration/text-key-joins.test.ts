@@ -174,3 +174,15 @@ it('is generated so, also where the table referred to is not asked for', async (
     `  account_id: {target: {type: nvarchar(450), collation: ${BIN}}}`,
   );
 });
+
+it('quarantines a key that is too long with what refers to it: nothing is cut off', async () => {
+  await bridge.source.query(`INSERT INTO accounts VALUES (repeat('k', 451), 'long', NULL), (repeat('k', 450), 'fits', NULL);
+    INSERT INTO contacts VALUES ('y', repeat('k', 451), NULL), ('z', repeat('k', 450), NULL);`);
+  await settled();
+  expect(await bridge.rows('SELECT entity, code FROM walbridge.quarantine ORDER BY entity')).toEqual([
+    { entity: 'accounts', code: 'WB4102' },
+    { entity: 'contacts', code: 'WB4102' },
+  ]);
+  const join = 'SELECT c.id FROM crm.contacts AS c JOIN crm.accounts AS a ON a.id = c.account_id';
+  expect(await bridge.rows(`${join} WHERE a.name IN ('long', 'fits')`)).toEqual([{ id: 'z' }]);
+});
