@@ -47,8 +47,12 @@ export function addBackfill(program: Command): void {
     .action((entities: string[], options: StartOptions, command: Command) =>
       withControl(command, async (control) => {
         const id = await control.request({ ...requestOf(options), entities });
-        process.stdout.write(options.json ? `${JSON.stringify({ id })}\n` : `backfill ${id}\n`);
-        return options.detach ? exitCodes.done : follow(control, id, options.json);
+        const line =
+          id === null
+            ? 'no mapping has them any more: nothing to load; the daemon may go on'
+            : `backfill ${id}`;
+        process.stdout.write(`${options.json ? JSON.stringify({ id }) : line}\n`);
+        return id === null || options.detach ? exitCodes.done : follow(control, id, options.json);
       }),
     );
   backfill

@@ -3,7 +3,9 @@
 import { readStreamSource } from '../capture/stream-source.ts';
 import type { Settings } from '../config/settings.ts';
 import { WalbridgeError } from '../fault/fault.ts';
+import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import { acceptGap } from '../warehouse/accept-gap.ts';
+import { readAcknowledgementRecord } from '../warehouse/acknowledgement-record.ts';
 import { type BackfillStatus, noOptions } from '../warehouse/backfill-step.ts';
 import {
   hasBackfills,
@@ -16,7 +18,7 @@ import { openWarehouse } from '../warehouse/connection.ts';
 import type { Warehouse } from '../warehouse/session.ts';
 import type { SourceState } from '../warehouse/source-branch.ts';
 import { announceBackfill, type OnUnannounced } from './backfill-announce.ts';
-import { type BackfillRequest, chooseEntities, planBackfill } from './backfill-request.ts';
+import { type BackfillRequest, chooseEntities, planBackfill, refused } from './backfill-request.ts';
 import { resolveSince } from './backfill-since.ts';
 import { sourceOf, sourceState, warehouseOf } from './connections.ts';
 import { loadMappings } from './load-mappings.ts';
@@ -66,21 +68,25 @@ export class BackfillControl {
   }
 
   /**
-   * Returns the id. One that brings whole tables to the source's state lets a daemon go on that changes are missing of.
+   * Returns the id; null where all that it names are entities that changes are missing of and that no mapping has any more: there is
+   * no table to fill then. One that brings whole tables to the source's state lets a daemon go on that changes are missing of.
    * Throws WB7024 for what cannot be done, WB7002 for bad mappings, WB2001 to WB2003 where the source is not to be had.
    */
-  async request(request: BackfillRequest): Promise<string> {
+  async request(request: BackfillRequest): Promise<string | null> {
     const { mappings } = await loadMappings(this.#settings);
-    const chosen = chooseEntities(request, mappings);
+    const { slot } = this.#settings.source;
+    const gone = await this.#gone(request, mappings);
+    const chosen = chooseEntities(request, mappings, gone);
     const since = await resolveSince(request, chosen, sourceOf(this.#settings));
     const steps = planBackfill(request, chosen, since);
-    const id = steps[0]?.id ?? '';
+    const id = steps[0]?.id ?? null;
     const source = isWhole(request) ? await this.#source() : null;
     await requestBackfill(this.#warehouse, steps, this.#actor, async (session) => {
-      if (source === null) return;
       const entities = request.all ? null : request.entities;
-      const { slot } = this.#settings.source;
-      await acceptGap(session, { slot, source, entities, actor: this.#actor, backfill: id });
+      const isAccepted =
+        source !== null &&
+        (await acceptGap(session, { slot, source, entities, actor: this.#actor, backfill: id }));
+      if (gone.length > 0 && !isAccepted) throw notAllOfTheGap(gone);
     });
     await announceBackfill(this.#settings, id, this.#onUnannounced);
     return id;
@@ -89,6 +95,14 @@ export class BackfillControl {
   /** Every entity, whole, where no backfill was ever asked for; null where one was. Throws as `request` does. */
   async requestFirst(): Promise<string | null> {
     return (await hasBackfills(this.#warehouse)) ? null : this.request(everything);
+  }
+
+  /** What it names of the gap that no mapping has any more. Only by its name: under another one, the table may still be mapped. */
+  async #gone(request: BackfillRequest, mappings: readonly CompiledMapping[]): Promise<string[]> {
+    const unmapped = request.entities.filter((name) => !mappings.some(({ entity }) => entity === name));
+    if (unmapped.length === 0 || !isWhole(request)) return [];
+    const record = await readAcknowledgementRecord(this.#warehouse, this.#settings.source.slot);
+    return unmapped.filter((name) => record?.gap?.entities?.includes(name));
   }
 
   /** Null without the slot. */
@@ -138,4 +152,11 @@ export class BackfillControl {
   close(): Promise<void> {
     return this.#warehouse.close();
   }
+}
+
+function notAllOfTheGap(gone: readonly string[]): WalbridgeError {
+  return refused(
+    `No mapping has ${gone.join(', ')} any more, and changes are missing of other entities, too, or of all.`,
+    'Name every entity that `walbridge run` names with WB7004, mapped or not.',
+  );
 }

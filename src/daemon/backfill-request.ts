@@ -32,10 +32,14 @@ export interface BackfillRequest {
   readonly truncateFirst: boolean;
 }
 
-/** The mappings of the entities that are asked for. Throws WB7024 for what cannot be done. */
+/**
+ * The mappings of the entities that are asked for; those that are `gone` may be named without one, and have no part in it. Throws
+ * WB7024 for what cannot be done.
+ */
 export function chooseEntities(
   request: BackfillRequest,
   mappings: readonly CompiledMapping[],
+  gone: readonly string[] = [],
 ): readonly CompiledMapping[] {
   const { where, since, prune, truncateFirst } = request;
   const isPart = where !== null || since !== null || request.fromKey !== null || request.toKey !== null;
@@ -60,7 +64,8 @@ export function chooseEntities(
   if (prune && truncateFirst) {
     throw refused('--prune finds nothing in a table that --truncate-first has emptied.', 'Leave one out.');
   }
-  const chosen = request.all ? mappings : [...new Set(request.entities)].map((name) => named(name, mappings));
+  const names = [...new Set(request.entities)].filter((name) => !gone.includes(name));
+  const chosen = request.all ? mappings : names.map((name) => named(name, mappings));
   if ((request.fromKey !== null || request.toKey !== null) && chosen.length > 1) {
     throw refused(
       '--from-key and --to-key were given for several entities.',

@@ -18,15 +18,16 @@ export interface GapRequest {
   /** What the backfill brings whole; null: all. */
   readonly entities: readonly string[] | null;
   readonly actor: string;
-  readonly backfill: string;
+  /** Null: none of what is missing has a table to be brought whole. */
+  readonly backfill: string | null;
 }
 
-/** Does nothing where nothing is missing, or where the backfill leaves some of it out. Throws a WarehouseError. */
-export async function acceptGap(session: SqlSession, request: GapRequest): Promise<void> {
+/** False, and nothing is done, where nothing is missing, or where the backfill leaves some of it out. Throws a WarehouseError. */
+export async function acceptGap(session: SqlSession, request: GapRequest): Promise<boolean> {
   const { slot, source, entities, actor, backfill } = request;
   const lanes = await lockWatermarks(session, slot);
   const record = await lockAcknowledgementRecord(session, slot);
-  if (record === null) return;
+  if (record === null) return false;
   const { confirmed } = source;
   const branch = branchOf(record.source, source, lanes, record.limit);
   const isBack = branch.beyond !== null || record.gap?.code === SOURCE_WENT_BACK;
@@ -35,7 +36,7 @@ export async function acceptGap(session: SqlSession, request: GapRequest): Promi
   const missing = isAll ? null : record.gap?.entities;
   const covers =
     entities === null || (missing ?? null)?.every((entity) => entities.includes(entity)) === true;
-  if ((!isAll && record.gap === null) || !covers) return;
+  if ((!isAll && record.gap === null) || !covers) return false;
   if (isAll) await writeSource(session, slot, source, { limit: confirmed, epoch: record.epoch + 1 }, lanes);
   await session.batch(`UPDATE ${controlTable('slot')} SET ${NO_GAP} WHERE slot = ${quoteText(slot)};`);
   const back = isBack ? await setBack(session, lanes, branch.fork ?? 0n, confirmed, backfill) : [];
@@ -46,6 +47,7 @@ export async function acceptGap(session: SqlSession, request: GapRequest): Promi
     ...(back.length === 0 ? {} : { lanes: back }),
     ...(record.gap === null ? {} : { gap: record.gap }),
   });
+  return true;
 }
 
 /**
@@ -57,7 +59,7 @@ async function setBack(
   lanes: readonly LockedWatermark[],
   fork: Lsn,
   confirmed: Lsn,
-  backfill: string,
+  backfill: string | null,
 ): Promise<object[]> {
   const to = wholeAt((fork > confirmed ? fork : confirmed) - 1n);
   const moved: object[] = [];
@@ -74,7 +76,7 @@ async function setBack(
 UPDATE ${controlTable('watermark')} SET ${position}replay_lsn = NULL, replay_ordinal = NULL WHERE lane = ${name};
 DELETE FROM ${controlTable('batchLog')} WHERE ${beyond};
 DELETE q FROM ${quarantine} AS q JOIN ${quarantine} AS p ON p.lane = q.lane AND p.commit_lsn = q.commit_lsn AND p.ordinal = -q.ordinal AND p.entity = q.entity WHERE q.lane = ${name} AND q.commit_lsn > ${to.lsn} AND q.ordinal < 0;
-UPDATE ${quarantine} SET resolved_by = ${quoteText(backfill)}, resolved_at = SYSDATETIMEOFFSET() WHERE ${beyond} AND resolved_at IS NULL;
+UPDATE ${quarantine} SET resolved_by = ${backfill === null ? 'NULL' : quoteText(backfill)}, resolved_at = SYSDATETIMEOFFSET() WHERE ${beyond} AND resolved_at IS NULL;
 UPDATE ${quarantine} SET ordinal = -ordinal WHERE ${beyond} AND ordinal > 0;`);
     if (isBeyond)
       moved.push({ lane: lane.lane, from: formatPosition(lane.position), to: formatPosition(to) });

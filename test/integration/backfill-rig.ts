@@ -35,7 +35,7 @@ export function openCrmBridge(lane: BridgeOptions['lane'] = {}): Promise<Bridge>
   });
 }
 
-const nothing: BackfillRequest = {
+export const nothing: BackfillRequest = {
   entities: [],
   all: false,
   where: null,
@@ -61,8 +61,10 @@ export async function withControl<T>(
   }
 }
 
-export function request(bridge: Bridge, wanted: Partial<BackfillRequest>): Promise<string> {
-  return withControl(bridge, (control) => control.request({ ...nothing, ...wanted }));
+export async function request(bridge: Bridge, wanted: Partial<BackfillRequest>): Promise<string> {
+  const id = await withControl(bridge, (control) => control.request({ ...nothing, ...wanted }));
+  if (id === null) throw new Error('There was nothing to load.');
+  return id;
 }
 
 export function steps(bridge: Bridge, id: string): Promise<BackfillStatus[]> {

@@ -1,10 +1,12 @@
 // A source that is edited while the stream runs, so that changes would silently stay away: the classic is somebody who takes deletes
 // out of the publication. Capture ends within seconds, acknowledges nothing from behind the edit, and says what brings it back.
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readStatus } from '../../src/daemon/status.ts';
-import { caughtUp, done, request } from './backfill-rig.ts';
+import { caughtUp, done, nothing, request, withControl } from './backfill-rig.ts';
 import { until } from './capture-recorder.ts';
 import { Bridge } from './types-bridge.ts';
 
@@ -189,4 +191,31 @@ test('a column that gets another name has no value for its field: rows go to qua
   expect(await bridge.rows('SELECT id, w FROM crm.others WHERE id >= 1000')).toEqual([{ id: 1000, w: 'a' }]);
   const noted = lines.filter(({ code, entity }) => code === 'WB4103' && entity === 'others');
   expect(noted).toHaveLength(1);
+});
+
+test('dropped tables whose mappings are taken away first: naming all of them lets the daemon go on, with nothing to load', async () => {
+  await bridge.source.query('DROP TABLE parts, things');
+  expect(await halted()).toMatchObject({ code: 'WB7003' });
+  for (const stem of ['parts', 'things']) await rm(join(bridge.settings.mappings, `${stem}.yaml`));
+  await bridge.start(['capture']);
+  expect(await halted()).toMatchObject({ code: 'WB7004', next: expect.stringContaining('parts things') });
+  const ask = (wanted: Partial<typeof nothing>) =>
+    withControl(bridge, (control) => control.request({ ...nothing, ...wanted }));
+  for (const wanted of [
+    // Some of them; one that never was; a part of the table only.
+    { entities: ['parts'], prune: true },
+    { entities: ['parts', 'things', 'thing'], prune: true },
+    { entities: ['parts', 'things'] },
+  ])
+    await expect(ask(wanted)).rejects.toMatchObject({ code: 'WB7024' });
+  expect(await gap()).toMatchObject({ entities: ['parts', 'things'] });
+  expect(await ask({ entities: ['parts', 'things'], prune: true })).toBeNull();
+  expect(await gap()).toBeNull();
+  const accepted = await bridge.rows<{ detail_json: string }>(
+    "SELECT detail_json FROM walbridge.audit WHERE action = 'accept gap' ORDER BY happened_at DESC",
+  );
+  expect(accepted[0]?.detail_json).toContain('"backfill":null');
+  await bridge.start();
+  await caughtUp(bridge);
+  expect(bridge.fault).toBeNull();
 });
