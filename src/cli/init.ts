@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Settings } from '../config/settings.ts';
 import { exitCodes, type GlobalOptions, quietLog, runCommand, settingsOf, warn } from './context.ts';
 import { countFindings, formatFindings, hasErrors } from './findings.ts';
+import { formatStatements } from './statement-list.ts';
 
 export function addInit(program: Command): void {
   program
@@ -20,7 +21,7 @@ export function addInit(program: Command): void {
         const settings = settingsOf(command.optsWithGlobals<GlobalOptions>());
         const { initialise } = await import('../daemon/init.ts');
         const result = await initialise(settings, dryRun, userInfo().username, quietLog(settings, 'init'));
-        for (const { on, sql } of result.statements) process.stdout.write(`-- ${on}\n${sql};\n`);
+        process.stdout.write(formatStatements(result.statements));
         process.stdout.write(formatFindings(result.findings));
         if (hasErrors(result.findings)) {
           process.stdout.write(`Nothing was run: ${countFindings(result.findings)}.\n`);

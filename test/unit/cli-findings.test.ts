@@ -1,7 +1,8 @@
-// What `check` and `init` print of findings, and the exit codes of faults.
+// What `check` and `init` print of findings and statements, and the exit codes of faults.
 import { describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../../src/cli/context.ts';
 import { countFindings, formatFindings } from '../../src/cli/findings.ts';
+import { formatStatements } from '../../src/cli/statement-list.ts';
 import type { Finding } from '../../src/daemon/inspection.ts';
 import { type FaultDetail, WalbridgeError } from '../../src/fault/fault.ts';
 
@@ -32,6 +33,27 @@ error [warehouse] due too
 `);
     expect(countFindings(findings)).toBe('4 errors, of which `walbridge init` mends 3, 0 warnings, 1 advice');
     expect(countFindings([finding('one')])).toBe('1 error, 0 warnings, 0 advice');
+  });
+});
+
+describe('statements', () => {
+  it('of the warehouse are batches of their own, for the tools that it is pasted to', () => {
+    const statements = [
+      { on: 'warehouse', sql: 'CREATE SCHEMA [crm]' },
+      { on: 'warehouse', sql: 'CREATE TABLE [crm].[t] (\n  [id] int\n)' },
+      { on: 'source', sql: 'CREATE PUBLICATION p' },
+    ] as const;
+    expect(formatStatements(statements)).toBe(`-- warehouse
+CREATE SCHEMA [crm];
+GO
+-- warehouse
+CREATE TABLE [crm].[t] (
+  [id] int
+);
+GO
+-- source
+CREATE PUBLICATION p;
+`);
   });
 });
 
