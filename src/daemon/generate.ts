@@ -13,12 +13,15 @@ import { generateMapping } from '../mapping/generate.ts';
 import { type KnownMapping, nameTables } from '../mapping/generated-table-names.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import { sourceOf } from './connections.ts';
+import { giveVersion, knownSchemas } from './generate-version.ts';
 
 export interface GenerateRequest {
   /** `schema.table`, `table` of the schema public, or `schema.*`. */
   readonly tables: readonly string[];
   readonly namespace: string;
   readonly targetSchema: string;
+  /** Mappings are to be overwritten; schemas that changed get their next version. */
+  readonly force: boolean;
 }
 
 export interface GeneratedFiles {
@@ -26,9 +29,14 @@ export interface GeneratedFiles {
   readonly files: readonly { readonly path: string; readonly text: string }[];
   /** What `schema.*` does not stand for, each with the reason. */
   readonly leftOut: readonly string[];
+  /** What the next versions of schemas are to those that are there. */
+  readonly notes: readonly string[];
 }
 
-/** Throws WB8001 for names that are no tables, WB8003 for tables without a column, and what reading the source throws. */
+/**
+ * Throws WB8001 for names that are no tables, WB8003 for tables without a column, WB8004 for schemas that cannot follow those that are
+ * there, and what reading the source throws.
+ */
 export async function generateFiles(settings: Settings, request: GenerateRequest): Promise<GeneratedFiles> {
   const { described, referred, leftOut } = await withSource(sourceOf(settings), async (client) => {
     const relations = await listRelations(client);
@@ -45,26 +53,34 @@ export async function generateFiles(settings: Settings, request: GenerateRequest
   if (refused.length > 0) throw columnless(refused);
   const kept = described.filter((table) => !empty.includes(table));
   const names = nameTables(kept, await knownMappings(settings.mappings), request);
+  const schemas = request.force ? await knownSchemas(settings.schemas) : [];
+  const notes: string[] = [];
   const files = kept.flatMap((table, index) => {
     const given = names[index];
-    const generated = generateMapping(table, {
-      ...request,
-      referred,
-      ...(given !== undefined && { names: given }),
+    const options = { ...request, referred, ...(given !== undefined && { names: given }) };
+    const first = generateMapping(table, options);
+    const { version, isNew, note } = giveVersion(schemas, {
+      path: first.schemaPath,
+      text: first.schemaText,
     });
-    return [
-      { path: join(settings.schemas, generated.schemaPath), text: generated.schemaText },
-      { path: join(settings.mappings, generated.mappingPath), text: generated.mappingText },
-    ];
+    const generated = generateMapping(table, { ...options, version });
+    if (note !== null) notes.push(note);
+    const schema = { path: join(settings.schemas, generated.schemaPath), text: generated.schemaText };
+    const mapping = { path: join(settings.mappings, generated.mappingPath), text: generated.mappingText };
+    return isNew ? [schema, mapping] : [mapping];
   });
   return {
     files: files.map(({ path, text }) => ({ path: relative(process.cwd(), path), text })),
     leftOut: [...leftOut, ...empty.map((table) => `${formatTableName(table)} (no column to send)`)],
+    notes,
   };
 }
 
-/** Writes all files or, where one is there already, none. Throws WB8002. */
-export async function writeFiles(files: GeneratedFiles['files'], force: boolean): Promise<void> {
+/**
+ * Writes all files or, where one is there already, none; with `force` those that are not there as they are to be. Returns the paths of
+ * what was written. Throws WB8002.
+ */
+export async function writeFiles(files: GeneratedFiles['files'], force: boolean): Promise<string[]> {
   if (!force) {
     const existing: string[] = [];
     for (const { path } of files) {
@@ -76,14 +92,18 @@ export async function writeFiles(files: GeneratedFiles['files'], force: boolean)
     }
     if (existing.length > 0) throw alreadyThere(existing);
   }
+  const written: string[] = [];
   for (const { path, text } of files) {
+    if ((await readFile(path, 'utf8').catch(() => null)) === text) continue;
     try {
       await mkdir(dirname(path), { recursive: true });
       await writeFile(path, text);
+      written.push(path);
     } catch (error) {
       throw unwritable(path, error as NodeJS.ErrnoException);
     }
   }
+  return written;
 }
 
 function qualified(text: string): string {
@@ -212,7 +232,7 @@ function alreadyThere(paths: readonly string[]): WalbridgeError {
     kind: 'permanent',
     what: `${paths.length === 1 ? 'A file exists' : `${paths.length} files exist`} already: ${paths.join(', ')}.`,
     safe: NOTHING_WRITTEN,
-    next: 'Give --force to overwrite, or --print to look first.',
+    next: 'Give --force to overwrite mappings (a schema that changed gets its next version), and --print to look first.',
   });
 }
 

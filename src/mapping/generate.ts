@@ -33,6 +33,8 @@ export interface GenerateOptions {
   readonly names?: GivenNames;
   /** Tables that the table's foreign keys refer to. Columns that refer to others get the types of any text. */
   readonly referred?: readonly TableDescription[];
+  /** Of the record's schema; 1.0.0 by default. */
+  readonly version?: string;
 }
 
 interface GeneratedField {
@@ -58,6 +60,7 @@ interface TakenNames {
 
 export function generateMapping(table: TableDescription, options: GenerateOptions = {}): GeneratedMapping {
   const namespace = options.namespace ?? 'crm';
+  const version = options.version ?? '1.0.0';
   const record = options.names?.record ?? avroName(table.table, new Set());
   const entity = options.names?.entity ?? table.table;
   const target = { schema: options.targetSchema ?? 'crm', table: options.names?.table ?? table.table };
@@ -68,14 +71,14 @@ export function generateMapping(table: TableDescription, options: GenerateOption
     generateField(table, column, key?.columns ?? [], options.referred ?? [], taken),
   );
   return {
-    schemaPath: `${namespace}/${record}/1.0.0.avsc`,
+    schemaPath: `${namespace}/${record}/${version}.avsc`,
     schemaText: schemaText(table, namespace, record, fields),
     mappingPath: `${fileStem(entity)}.yaml`,
     mappingText: [
       ...headLines(table, fields.length),
       `entity: ${yamlText(entity)}`,
       ...sourceLines(table, key),
-      `record: ${namespace}.${record}@1.0.0`,
+      `record: ${namespace}.${record}@${version}`,
       `target: ${yamlText(formatTableName(target))}`,
       `metadata: {commitLsn: ${metadataColumn('_commit_lsn', taken)}, commitTime: ${metadataColumn('_commit_time', taken)}}`,
       'fields:',

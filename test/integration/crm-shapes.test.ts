@@ -1,4 +1,6 @@
 // CRM-shaped tables through the whole bridge: generate at the first try, check, init, stream, compare every column.
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { checkAll } from '../../src/daemon/check.ts';
@@ -121,7 +123,7 @@ it('finds nothing wrong with what it generated', async () => {
 });
 
 it('names what schema.* leaves out, and refuses it by its own name', async () => {
-  const request = { namespace: 'crm', targetSchema: 'crm' };
+  const request = { namespace: 'crm', targetSchema: 'crm', force: false };
   const all = await generateFiles(bridge.settings, { ...request, tables: ['public.*'] });
   expect(all.leftOut).toEqual([
     'public.partner_count (a materialized view)',
@@ -152,4 +154,26 @@ it('names what schema.* leaves out, and refuses it by its own name', async () =>
     'WB8003',
     'No column that the server sends: public.no_columns.',
   ]);
+});
+
+it('generates again with --force: nothing where nothing changed, else the next version beside the one that is there', async () => {
+  const request = { namespace: 'crm', targetSchema: 'crm', force: true, tables: wanted };
+  const again = await generateFiles(bridge.settings, request);
+  expect(again.files.filter(({ path }) => path.endsWith('.avsc'))).toEqual([]);
+  expect(await writeFiles(again.files, true)).toEqual([]);
+
+  const { schemas, mappings: folder } = bridge.settings;
+  const before = await readFile(join(schemas, 'crm/k_last/1.0.0.avsc'), 'utf8');
+  await bridge.source.query('ALTER TABLE k_last ADD COLUMN later text');
+  const grown = await generateFiles(bridge.settings, request);
+  expect(grown.notes).toEqual(['crm.k_last 1.1.0 is compatible with 1.0.0']);
+  const written = await writeFiles(grown.files, true);
+  expect(written.map((path) => resolve(path)).sort()).toEqual([
+    join(folder, 'k_last.yaml'),
+    join(schemas, 'crm/k_last/1.1.0.avsc'),
+  ]);
+  expect(await readFile(join(schemas, 'crm/k_last/1.0.0.avsc'), 'utf8')).toBe(before);
+  const { mappings: loaded } = await loadMappings(bridge.settings);
+  const fields = loaded.find(({ entity }) => entity === 'k_last')?.schema.fields ?? [];
+  expect(fields.map(({ name }) => name)).toContain('later');
 });

@@ -168,7 +168,7 @@ it('refuses the join over other collations, which init leaves alone and check ad
 });
 
 it('is generated so, also where the table referred to is not asked for', async () => {
-  const request = { tables: ['contacts'], namespace: 'crm', targetSchema: 'crm' };
+  const request = { tables: ['contacts'], namespace: 'crm', targetSchema: 'crm', force: false };
   const { files } = await generateFiles(bridge.settings, request);
   expect(files.map(({ text }) => text).join('')).toContain(
     `  account_id: {target: {type: nvarchar(450), collation: ${BIN}}}`,

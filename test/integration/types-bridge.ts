@@ -105,7 +105,7 @@ export class Bridge {
       describeTables(client, options.tables ?? []),
     );
     if (options.patterns !== undefined) {
-      const request = { tables: options.patterns, namespace: 'crm', targetSchema: 'crm' };
+      const request = { tables: options.patterns, namespace: 'crm', targetSchema: 'crm', force: false };
       await writeFiles((await generateFiles(settings, request)).files, false);
     }
     for (const table of described) {
