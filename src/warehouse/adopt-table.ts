@@ -2,7 +2,7 @@
 // Guarantees: pure; the only statements are ALTER TABLE … ADD of nullable columns, or of any column while it is empty.
 import { isBinaryCollation, isSameCollation, KEY_COLLATION } from '../mapping/collation.ts';
 import { formatSqlType, hasCollation } from '../mapping/default-type.ts';
-import type { TargetColumn, TargetTable } from '../mapping/target.ts';
+import type { SqlServerType, TargetColumn, TargetTable } from '../mapping/target.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import type { ColumnFacts, TableFacts } from './catalog.ts';
 import { columnDefinition, keyName, metadataColumns } from './create-table.ts';
@@ -88,7 +88,7 @@ function adoptColumn(facts: TableFacts, target: TargetTable, wanted: TargetColum
       'WB6107',
       'warning',
       `The key column has the collation ${existing.collation ?? 'of the database'}: keys that differ by case or accent only are one there, and the later row goes to quarantine; expected a binary one such as ${KEY_COLLATION}. To have it: drop the indexes on it, run the statement, make them again.`,
-      collateStatement(facts.name, existing, KEY_COLLATION),
+      collateStatement(facts.name, { ...existing, typeText: keyTypeText(wanted, existing) }, KEY_COLLATION),
     );
   } else if (
     wanted.collation != null &&
@@ -111,6 +111,17 @@ export function collateStatement(
   collation: string,
 ): string {
   return `ALTER TABLE ${quoteTable(table)} ALTER COLUMN ${quoteName(column.name)} ${column.typeText} COLLATE ${collation} ${column.nullable ? 'NULL' : 'NOT NULL'}`;
+}
+
+/** The column's own type, where that can be in a key and holds what the mapping wants: run behind WB6106's, it takes nothing back. */
+function keyTypeText({ type: wanted }: TargetColumn, { type, typeText, collation }: ColumnFacts): string {
+  if (type === null || !hasCollation(wanted) || isMax(wanted)) return typeText;
+  const isEnough = !isMax(type) && typeFit(wanted, type, collation).verdict === 'holds';
+  return isEnough ? typeText : formatSqlType(wanted);
+}
+
+function isMax(type: SqlServerType): boolean {
+  return 'length' in type && type.length === 'max';
 }
 
 function typeFindings(

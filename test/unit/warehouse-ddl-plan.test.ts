@@ -197,6 +197,21 @@ describe('a legacy table', () => {
     expect(plan.findings[0]?.object).toBe(`crm.contacts.${facts.name}`);
   });
 
+  it.each([
+    ['nvarchar(40)', 'nvarchar(40)'],
+    ['nvarchar(60)', 'nvarchar(60)'],
+    // No index takes it.
+    ['nvarchar(max)', 'nvarchar(40)'],
+    // As WB6106 has it: run behind that, it must not take it back.
+    ['nvarchar(20)', 'nvarchar(40)'],
+    ['varchar(40)', 'nvarchar(40)'],
+  ])('with a key of %s that is not binary gets a statement with %s', (there, mended) => {
+    const { findings } = adopt({ columns: withColumn(has('code', there, { nullable: false })) });
+    expect(findings.find(({ code }) => code === 'WB6107')?.statement).toBe(
+      `ALTER TABLE [crm].[contacts] ALTER COLUMN [code] ${mended} COLLATE Latin1_General_BIN2 NOT NULL`,
+    );
+  });
+
   it.each([{ hasDefault: true }, { identity: true }, { computed: true }, { generated: true }])(
     'may have a NOT NULL column of its own that fills itself: %o',
     (more) => {
