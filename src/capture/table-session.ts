@@ -144,16 +144,19 @@ export class TableSession {
   }
 
   /**
-   * Values as PostgreSQL's own text; bytes that are no UTF-8 spoil a value so that its row is refused. Throws WB2031 for a
+   * One statement, also where the text would have several: a condition cannot end it and begin another. Values as PostgreSQL's own text; bytes that are no UTF-8 spoil a value so that its row is refused. Throws WB2031 for a
    * parameter that was such a value: a key of it would be looked for in the wrong place.
    */
   async query({ text, values }: Statement) {
     if (![text, ...values.flat()].every((one) => one.isWellFormed())) throw keyWithoutEncoding();
     const parse = this.#isConverted ? asItIs : (value: string | Buffer) => markReplaced(String(value));
-    return this.client.query<Record<string, string | null>>({
+    const query = {
       text,
       values: [...values],
       types: { getTypeParser: () => parse },
-    });
+      // Without values the driver would take the simple protocol, which runs as many statements as the text has.
+      queryMode: 'extended',
+    };
+    return this.client.query<Record<string, string | null>>(query);
   }
 }

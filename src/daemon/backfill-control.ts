@@ -20,6 +20,7 @@ import type { SourceState } from '../warehouse/source-branch.ts';
 import { announceBackfill, type OnUnannounced } from './backfill-announce.ts';
 import { type BackfillRequest, chooseEntities, planBackfill, refused } from './backfill-request.ts';
 import { resolveSince } from './backfill-since.ts';
+import { judgeWhere } from './backfill-where.ts';
 import { sourceOf, sourceState, warehouseOf } from './connections.ts';
 import { loadMappings } from './load-mappings.ts';
 
@@ -77,6 +78,7 @@ export class BackfillControl {
     const { slot } = this.#settings.source;
     const gone = await this.#gone(request, mappings);
     const chosen = chooseEntities(request, mappings, gone);
+    await judgeWhere(request.where, chosen, sourceOf(this.#settings));
     const since = await resolveSince(request, chosen, sourceOf(this.#settings));
     const steps = planBackfill(request, chosen, since);
     const id = steps[0]?.id ?? null;

@@ -385,8 +385,37 @@ test('pause, resume and cancel', async () => {
   expect((await jobs.getJob(other))?.returnvalue).toMatchObject({ kind: 'cancelled' });
 });
 
+test('a condition that the source does not understand is refused at the request, in its words and with the place', async () => {
+  const refusal = (where: string, ...entities: string[]) =>
+    request(bridge, { entities, where }).then(
+      () => 'not refused',
+      (error: { code: string; what: string }) => `${error.code} ${error.what}`,
+    );
+  const asked = (await withControl(bridge, (control) => control.list())).length;
+  const column = await refusal("v = '💥' AND idd > 7", 'sparse', 'ids');
+  expect(column).toMatch(/^WB7024 /);
+  expect(column).toMatch(
+    /^sparse: column "idd" does not exist, at character 13: idd > 7 \(Perhaps you meant to reference the column "t.id"/m,
+  );
+  expect(column).toMatch(/^ids: column "v" does not exist, at character 1: v = /m);
+  expect(await refusal('id = = 1', 'ids')).toContain('syntax error at or near "=", at character 6: = 1');
+  expect(await refusal("updated_at > 'yesterdy'", 'dated')).toContain(
+    'invalid input syntax for type timestamp: "yesterdy", at character 14',
+  );
+  expect(await refusal('id = 1) OR (id', 'dated')).toContain('argument of OR must be type boolean');
+  expect(await refusal('id = $1', 'dated')).toContain('requires 1');
+  // Nothing can be put behind it.
+  const behind = 'true); COMMIT; DELETE FROM public.dated; COMMIT; SELECT (1';
+  expect(await refusal(behind, 'dated')).toContain('multiple commands');
+  const { rows } = await bridge.source.query('SELECT count(*)::int AS n FROM dated');
+  expect(rows[0].n).toBeGreaterThan(0);
+  expect(await withControl(bridge, (control) => control.list())).toHaveLength(asked);
+});
+
 test('a backfill that fails says why, and the stream goes on', async () => {
-  const id = await request(bridge, { entities: ['ids'], where: 'no_such_column = 1', prune: false });
+  // Planned it is fine, which is all that a request looks at.
+  const where = "pg_catalog.query_to_xml('SELECT no_such_column', true, false, '') IS NULL";
+  const id = await request(bridge, { entities: ['ids'], where, prune: false });
   await until('the failure', async () => (await steps(bridge, id))[0]?.state === 'failed', 60_000);
   const [step] = await steps(bridge, id);
   expect(step).toMatchObject({
@@ -403,11 +432,13 @@ test('a backfill that fails says why, and the stream goes on', async () => {
     return job?.timestamp !== failed?.timestamp && job?.failedReason !== undefined;
   });
   await withControl(bridge, (control) => control.steer(id, 'cancel'));
+  await bridge.source.query('CREATE SEQUENCE s');
   const writing = await request(bridge, {
     entities: ['ids'],
-    where: "pg_notify(id::text, id::text) IS NULL OR nextval('s') > 0",
+    where: "pg_notify(id::text, id::text) IS NULL OR nextval('public.s') > 0",
   });
   await until('the failure', async () => (await steps(bridge, writing))[0]?.state === 'failed', 60_000);
+  expect((await bridge.source.query('SELECT is_called FROM s')).rows).toEqual([{ is_called: false }]);
   await bridge.source.query("INSERT INTO ids VALUES ('11111111-0000-0000-0000-000000000001', NULL)");
   await caughtUp(bridge);
   await expectEqual(bridge, pairOf('ids'));
