@@ -10,10 +10,10 @@ export interface CheckRow {
   readonly code: string;
 }
 
-/** `hint`: as `planHint` gives it. */
+/** `further`: questions besides its own. `hint`: as `planHint` gives it. */
 export function checkScript(
   stagings: readonly Staging[],
-  quarantined: string | null,
+  further: readonly string[],
   hint: string,
 ): string | null {
   const questions = stagings.flatMap((staging, number) =>
@@ -21,7 +21,7 @@ export function checkScript(
       ({ code, from }) => `SELECT ${number} AS n, s.r AS r, '${code}' AS code FROM ${from}`,
     ),
   );
-  if (quarantined !== null) questions.push(quarantined);
+  questions.push(...further);
   return questions.length === 0 ? null : `${questions.join('\nUNION ALL\n')}${hint};`;
 }
 

@@ -13,6 +13,7 @@ import {
   watermarkQuery,
 } from './apply-control.ts';
 import { applyFaults, rejections } from './apply-fault.ts';
+import { orphanQuestions } from './apply-orphans.ts';
 import { type ApplyPlan, type CountsRow, countsOf, planHint, type TableCounts } from './apply-script.ts';
 import { batchScript } from './batch-script.ts';
 import type { BatchRow, BatchWork } from './batch-work.ts';
@@ -42,6 +43,8 @@ export interface ApplyRequest {
   readonly plan: ApplyPlan;
   /** Roll back whatever comes of it. */
   readonly trial: boolean;
+  /** Foreign keys that have refused it: rows that they must refuse are rejected. */
+  readonly refusedBy?: readonly string[];
   readonly signal: AbortSignal;
   /** Of the whole apply, for the batch log. */
   readonly startedAt: number;
@@ -132,7 +135,10 @@ export class BatchTransaction {
     for (const table of [quarantine, mended]) {
       if (table !== null) await session.bulkLoad(table.name, table.columns, table.rows);
     }
-    const rejected = await this.#check(session, stagings, mended !== null);
+    const rejected = await this.#check(session, stagings, [
+      ...(mended === null ? [] : [quarantinedOrigins]),
+      ...orphanQuestions(stagings, this.#foreignKeys, request.refusedBy ?? []),
+    ]);
     if (rejected.length > 0) return { kind: 'rejected', rows: rejected };
 
     signal.throwIfAborted();
@@ -160,9 +166,9 @@ export class BatchTransaction {
   async #check(
     session: SqlSession,
     stagings: readonly Staging[],
-    mended: boolean,
+    further: readonly string[],
   ): Promise<Extract<Attempt, { kind: 'rejected' }>['rows']> {
-    const script = checkScript(stagings, mended ? quarantinedOrigins : null, planHint(stagings));
+    const script = checkScript(stagings, further, planHint(stagings));
     if (script === null) return [];
     const { rows } = await session.batch<CheckRow>(script);
     const seen = new Set<string>();

@@ -11,7 +11,7 @@ import { type OpeningRow, standing, watermarkOf, watermarkQuery } from './apply-
 import { applyFaults, type Rejection, rejections } from './apply-fault.ts';
 import type { ApplyPlan, TableCounts } from './apply-script.ts';
 import { type ApplyRequest, BatchTransaction } from './apply-transaction.ts';
-import { type BatchWork, onlyRows, prepareBatch, rowsOf, without } from './batch-work.ts';
+import { type BatchRow, type BatchWork, onlyRows, prepareBatch, rowsOf, without } from './batch-work.ts';
 import type { Catalog } from './catalog.ts';
 import { isolate } from './isolate.ts';
 import type { Warehouse } from './session.ts';
@@ -55,6 +55,8 @@ const ORDER_NUMBERS = new Set([547, 2601, 2627]);
 const FOREIGN_KEY = 547;
 /** A batch whose answers change this often is left to the caller's backoff. */
 const MOST_ATTEMPTS = 12;
+
+type RejectedBatchRow = BatchRow & { readonly rejection: Rejection };
 
 export class LaneApplier {
   readonly #options: LaneApplierOptions;
@@ -133,6 +135,8 @@ export class LaneApplier {
     const { batch, work } = request;
     this.#options.onIsolating?.(batch, fault);
     await this.#blameRows(request, fault);
+    const orphans = await this.#orphans(request, fault);
+    if (orphans.length > 0) return without(work, orphans);
     const rows = rowsOf(work);
     const refused = await isolate(
       rows,
@@ -148,6 +152,35 @@ export class LaneApplier {
     );
   }
 
+  /**
+   * Rows that foreign keys must refuse, and those that hang on them, level by level; none where the keys themselves do not tell. What
+   * else is refused is found at the next attempt.
+   */
+  async #orphans(request: ApplyRequest, fault: WarehouseError): Promise<RejectedBatchRow[]> {
+    const { maxRefusedRows } = this.#limits;
+    const orphans: RejectedBatchRow[] = [];
+    const refusedBy: string[] = [];
+    let work: BatchWork = { ...request.work, rejected: [] };
+    for (let refusal = fault; refusal.fault.number === FOREIGN_KEY; ) {
+      const { names } = refusal.fault;
+      const isAsked = names.every((name) => refusedBy.includes(name));
+      refusedBy.push(...names);
+      const found = await this.#rejected({ ...request, work, refusedBy });
+      if (found instanceof WarehouseError) {
+        if (isAsked) break;
+        refusal = found;
+        continue;
+      }
+      if (found.length === 0) break;
+      const rejection = rejectionOf(refusal);
+      orphans.push(...found.map((one) => ({ ...one, rejection })));
+      if (orphans.length > maxRefusedRows)
+        throw applyFaults.mostlyPoison(request.batch.lane, maxRefusedRows, rowsOf(request.work).length);
+      work = { ...without(work, found), rejected: [] };
+    }
+    return orphans;
+  }
+
   /** Throws WB6516 where the batch is refused without any row too. */
   async #blameRows(request: ApplyRequest, fault: WarehouseError): Promise<void> {
     const { batch, work } = request;
@@ -155,6 +188,17 @@ export class LaneApplier {
     if (work.tables.some(({ truncatedAt }) => truncatedAt !== null)) return;
     const refusal = await this.#refusal({ ...request, work: onlyRows(work, []) });
     if (refusal !== null) throw applyFaults.refusedWithoutRows(batch.lane, fault);
+  }
+
+  /** Tries the work, rolls it back, and says which rows it was rejected for; or what refused it without naming any. */
+  async #rejected(request: ApplyRequest): Promise<readonly RejectedBatchRow[] | WarehouseError> {
+    try {
+      const attempt = await this.#transaction.attempt(request);
+      return attempt.kind === 'rejected' ? attempt.rows : [];
+    } catch (error) {
+      if (!(error instanceof WarehouseError) || error.fault.scope !== 'row') throw error;
+      return error;
+    }
   }
 
   /** Tries the work, rolls it back, and says why it was refused; null where it was not. */

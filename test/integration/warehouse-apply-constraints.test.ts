@@ -150,6 +150,51 @@ describe('apply under constraints', () => {
     expect(lane.isolated).not.toEqual([]);
   });
 
+  it('asks for rows without a parent, and those that hang on them, in a few transactions however many there are', async () => {
+    const known = (await lane.quarantine()).length;
+    let transactions = 0;
+    const { warehouse } = lane;
+    const applier = await lane.newApplier({
+      warehouse: {
+        ...{ batch: warehouse.batch.bind(warehouse), query: warehouse.query.bind(warehouse) },
+        ...{ bulkLoad: warehouse.bulkLoad.bind(warehouse), close: warehouse.close.bind(warehouse) },
+        transaction: (work) => {
+          transactions += 1;
+          return warehouse.transaction(work);
+        },
+      },
+    });
+    const many = Array.from({ length: 300 }, (_, id) => id);
+    const batch = lane.batch([
+      // Parents that come later in the batch, that are there already, and none at all.
+      ...many.map((id) => ({ insert: 'orders', row: order(3000 + id, id % 3 === 0 ? 3001 : null) }) as const),
+      ...many.map((id) => ({ insert: 'orders', row: order(4000 + id, 9000 + id) }) as const),
+      { insert: 'people', row: person(3001, 'p1', 10) },
+      { insert: 'people', row: person(3002, 'p2', 9999) },
+      { insert: 'people', row: person(3003, 'p3', 3002) },
+      { insert: 'people', row: person(3004, 'p4', 3004) },
+      { insert: 'orders', row: order(5000, 3003) },
+      { update: 'orders', row: order(10, 10, 5) },
+    ]);
+    const { signal } = new AbortController();
+    expect(await applier.apply(batch, signal)).toMatchObject({ kind: 'applied' });
+    expect(transactions).toBeLessThan(12);
+    const refused = (await lane.quarantine()).slice(known);
+    expect(refused.map(({ key_json }) => key_json).sort()).toEqual(
+      [...many.map((id) => 4000 + id), 3002, 3003, 5000].map((id) => `{"id":"${id}"}`).sort(),
+    );
+    expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['WB6514']));
+    for (const { entity, reason } of refused)
+      expect(reason).toMatch(entity === 'people' ? /547.*FK_boss/ : /547.*FK_person/);
+    expect((await storedOrders()).filter(({ id }) => Number(id) >= 3000)).toHaveLength(300);
+    expect((await storedPeople()).map(({ id }) => id)).toEqual(expect.arrayContaining(['3001', '3004']));
+    await lane.apply([
+      ...many.map((id) => ({ delete: 'orders', key: { id: 3000 + id } }) as const),
+      { delete: 'people', key: { id: 3001 } },
+      { delete: 'people', key: { id: 3004 } },
+    ]);
+  });
+
   it('quarantines no row twice when a batch is sent again', async () => {
     const batch = lane.batch([{ insert: 'orders', row: order(20, 999) }]);
     const { signal } = new AbortController();

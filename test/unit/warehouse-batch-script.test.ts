@@ -169,7 +169,7 @@ function texts(shape: Shape, made: Numbers): string[] {
       targets.map(({ entity }) => entity),
       [...stagings.map(({ plan }) => emptyTable(plan.name, plan.declarations)), ...temporary],
     ),
-    checkScript(stagings, mended === null ? null : quarantinedOrigins, planHint(stagings)) ?? '',
+    checkScript(stagings, mended === null ? [] : [quarantinedOrigins], planHint(stagings)) ?? '',
     sql,
   ];
 }
