@@ -20,6 +20,8 @@ export interface GateOptions {
   readonly slot: string;
   /** Tells the source: everything that commits at or before the position may be forgotten. */
   readonly tell: (lsn: Lsn) => void;
+  /** Up to where the source has written WAL by now. */
+  readonly writtenBy: () => Promise<Lsn>;
 }
 
 export class AcknowledgementGate {
@@ -38,8 +40,8 @@ export class AcknowledgementGate {
    * be missing. Returns WB6304 where a stand-by has to come further first.
    */
   async open(source: SourceState): Promise<Entry | WalbridgeError> {
-    const { warehouse, slot } = this.#options;
-    const entry = await enterSource(warehouse, slot, source);
+    const { warehouse, slot, writtenBy } = this.#options;
+    const entry = await enterSource(warehouse, slot, source, writtenBy);
     if (entry instanceof WalbridgeError) return entry;
     // What was told of WAL that is no more means nothing to the source.
     if (entry.fork !== null && entry.fork < this.#told) this.#told = entry.fork;

@@ -37,17 +37,26 @@ export interface Entry {
   readonly owed: readonly OwedCommit[];
 }
 
-/** Returns WB6304 where the source has yet to come to what a lane has. Throws WB6303 where it never will, or a WarehouseError. */
+/**
+ * `writtenBy`: up to where the source has written WAL by now, for it was asked before the lanes were: a first load that an earlier
+ * stream began takes them on meanwhile. Returns WB6304 where the source has yet to come to what a lane has.
+ * Throws WB6303 where it never will, a WarehouseError, or what `writtenBy` throws.
+ */
 export async function enterSource(
   warehouse: Warehouse,
   slot: string,
   source: SourceState,
+  writtenBy: () => Promise<Lsn>,
 ): Promise<Entry | WalbridgeError> {
   const outcome = await warehouse.transaction(async (session): Promise<Entry | WalbridgeError> => {
     const lanes = await lockWatermarks(session, slot);
     const record = await registerSlot(session, slot, source.systemIdentifier, source.confirmed);
     const known = record.source;
-    const { fork, limit, beyond, isEarly, owed } = branchOf(known, source, lanes, record.limit);
+    const asked = branchOf(known, source, lanes, record.limit);
+    const isPastEnd = asked.beyond !== null && asked.fork === null;
+    const { fork, limit, beyond, isEarly, owed } = isPastEnd
+      ? branchOf(known, { ...source, flushed: await writtenBy() }, lanes, record.limit)
+      : asked;
     if (beyond !== null) {
       const fault = sourceWentBack(known, source, fork, beyond);
       // Timelines tell it again at the next start, the end of the WAL does not: it grows.

@@ -10,6 +10,7 @@ import { type RedisServer, startRedis } from '../../sandbox/redis.ts';
 import type { TablePair } from './compare.ts';
 import { type Cuttable, relay } from './cuttable.ts';
 import { Daemon, type Finished, type Role, runCommand } from './daemon.ts';
+import { emptyPostgresQueue } from './empty-queue.ts';
 import { createReadings, readingsMapping, readingsPair, readingsSchema } from './readings.ts';
 import { until } from './until.ts';
 
@@ -210,14 +211,7 @@ async function postgresQueue(
   return {
     url,
     redis: null,
-    empty: () =>
-      withClient(url, async (client) => {
-        const { rows } = await client.query<{ name: string }>(
-          `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
-           WHERE schemaname = 'walbridge' AND tablename NOT LIKE '%migration%'`,
-        );
-        await client.query(`TRUNCATE ${rows.map((row) => row.name).join(', ')}`);
-      }),
+    empty: () => emptyPostgresQueue(url),
     loseNext: async () => {
       const lane = new LaneJobs(
         'walbridge-lane-main',

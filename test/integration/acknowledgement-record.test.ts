@@ -92,7 +92,12 @@ it('moves from what was seen, and from nothing else', async () => {
 
 it('tells the source of nothing that is not on record, and of all that is', async () => {
   const told: bigint[] = [];
-  const gate = new AcknowledgementGate({ warehouse, slot, tell: (lsn) => told.push(lsn) });
+  const gate = new AcknowledgementGate({
+    warehouse,
+    slot,
+    tell: (lsn) => told.push(lsn),
+    writtenBy: async () => sourceAt(50n).flushed,
+  });
   gate.acknowledge(10n);
   await gate.pass(10n, lanes);
   expect(told).toEqual([]);

@@ -4,6 +4,7 @@ import { withClient } from '../../sandbox/crm/crm.ts';
 import { seedCrm } from '../../sandbox/crm/seed.ts';
 import { startTraffic } from '../../sandbox/crm/traffic.ts';
 import type { BackfillStatus } from '../../src/daemon/backfill-control.ts';
+import { emptyPostgresQueue } from '../faults/empty-queue.ts';
 import {
   caughtUp,
   crmPairs,
@@ -226,14 +227,7 @@ test('an emptied queue, then the end of the connection that holds the snapshot',
   await bridge.start(['capture']);
   const first = await snapshotTaken();
   await until('the first part', async () => (await bridge.queue()).depth > 0);
-  const { default: pg } = await import('pg');
-  const queue = new pg.Client({ connectionString: bridge.settings.queue.url });
-  await queue.connect();
-  const { rows } = await queue.query<{ name: string }>(
-    `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = 'walbridge' AND tablename NOT LIKE '%migration%'`,
-  );
-  await queue.query(`TRUNCATE ${rows.map(({ name }) => name).join(', ')}`);
-  await queue.end();
+  await emptyPostgresQueue(bridge.settings.queue.url);
   // Nothing of the first had arrived: a second snapshot is as good.
   const second = await until('another snapshot', async () => {
     const pid = await snapshotTaken();

@@ -30,8 +30,8 @@ beforeAll(async () => {
 
 afterAll(() => lane.close());
 
-const enter = async (over: Partial<SourceState> = {}) =>
-  (await enterSource(lane.warehouse, slot, source(over))) as Entry;
+const enter = async (over: Partial<SourceState> = {}, written: bigint = source(over).flushed) =>
+  (await enterSource(lane.warehouse, slot, source(over), async () => written)) as Entry;
 const ids = async () => (await lane.rows('dbo.t', 'id')).map(({ id }) => id);
 const row = (id: number) => [{ insert: 't', row: { id, v: 'v' } }];
 
@@ -122,4 +122,12 @@ VALUES ('main', ${lsn}, 1, 'x', 0, 0, 'x', 1, 0, 0, 0, 0, 0, 0, 0, SYSDATETIMEOF
   expect(
     (await lane.rows('walbridge.batch_log', 'CONVERT(varchar(20), commit_lsn) AS lsn', 'commit_lsn')).at(-1),
   ).toEqual({ lsn: '8184' });
+});
+
+it('a source that was asked before a lane went on is asked again, not taken for one that went back', async () => {
+  await enter();
+  await lane.warehouse.batch(`UPDATE walbridge.watermark SET commit_lsn = 2000000 WHERE lane = N'main'`);
+  const later = await enter({ flushed: 1_999_999n }, 2_000_001n);
+  expect(later.watermarks).toMatchObject([{ lane: 'main', position: { lsn: 2_000_000n } }]);
+  await expect(enter({ flushed: 1_999_999n }, 2_000_000n)).rejects.toMatchObject({ code: 'WB6303' });
 });
