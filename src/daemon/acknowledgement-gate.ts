@@ -11,7 +11,7 @@ import {
   readAcknowledgementRecord,
   recordGap,
 } from '../warehouse/acknowledgement-record.ts';
-import { type Entry, enterSource } from '../warehouse/enter-source.ts';
+import { type Entry, enterSource, type WrittenBy } from '../warehouse/enter-source.ts';
 import type { Warehouse } from '../warehouse/session.ts';
 import type { SourceState } from '../warehouse/source-branch.ts';
 
@@ -20,8 +20,7 @@ export interface GateOptions {
   readonly slot: string;
   /** Tells the source: everything that commits at or before the position may be forgotten. */
   readonly tell: (lsn: Lsn) => void;
-  /** Up to where the source has written WAL by now. */
-  readonly writtenBy: () => Promise<Lsn>;
+  readonly writtenBy: WrittenBy;
 }
 
 export class AcknowledgementGate {

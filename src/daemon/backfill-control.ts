@@ -21,7 +21,7 @@ import { announceBackfill, type OnUnannounced } from './backfill-announce.ts';
 import { type BackfillRequest, chooseEntities, planBackfill, refused } from './backfill-request.ts';
 import { resolveSince } from './backfill-since.ts';
 import { judgeWhere } from './backfill-where.ts';
-import { sourceOf, sourceState, warehouseOf } from './connections.ts';
+import { sourceOf, sourceState, warehouseOf, writtenBy } from './connections.ts';
 import { loadMappings } from './load-mappings.ts';
 
 export type { BackfillRequest, BackfillStatus };
@@ -87,7 +87,14 @@ export class BackfillControl {
       const entities = request.all ? null : request.entities;
       const isAccepted =
         source !== null &&
-        (await acceptGap(session, { slot, source, entities, actor: this.#actor, backfill: id }));
+        (await acceptGap(session, {
+          slot,
+          source,
+          writtenBy: () => writtenBy(this.#settings),
+          entities,
+          actor: this.#actor,
+          backfill: id,
+        }));
       if (gone.length > 0 && !isAccepted) throw notAllOfTheGap(gone);
     });
     await announceBackfill(this.#settings, id, this.#onUnannounced);

@@ -4,7 +4,6 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describeTables } from '../capture/describe-tables.ts';
-import { readSlotHealth } from '../capture/slot-health.ts';
 import { withSource } from '../capture/source-client.ts';
 import { SourceWatch } from '../capture/source-watch.ts';
 import { WalTail } from '../capture/stream.ts';
@@ -33,6 +32,7 @@ import {
   sourceOf,
   sourceState,
   streamName,
+  writtenBy,
 } from './connections.ts';
 import { FirstLoad } from './first-load.ts';
 import { forgottenLoad } from './first-load-forgotten.ts';
@@ -139,11 +139,7 @@ export async function runCapture(
       warehouse,
       slot: settings.source.slot,
       tell: (lsn) => tail.acknowledge(lsn),
-      writtenBy: async () => {
-        const { slot } = settings.source;
-        const health = await withSource(sourceOf(settings), (client) => readSlotHealth(client, slot));
-        return BigInt(health?.writtenBytes ?? 0);
-      },
+      writtenBy: () => writtenBy(settings),
     });
 
     const enterWhenReady = async () => {

@@ -1,8 +1,10 @@
 // Opens what a role needs from the settings: the warehouse and the queue's server.
 // Guarantees: while one of them is away, opening waits and says so; only a permanent refusal ends it.
 import { createHash } from 'node:crypto';
-import { sourceConnection } from '../capture/source-client.ts';
+import { readSlotHealth } from '../capture/slot-health.ts';
+import { sourceConnection, withSource } from '../capture/source-client.ts';
 import type { StreamSource } from '../capture/stream-source.ts';
+import type { Lsn } from '../change/position.ts';
 import type { Settings } from '../config/settings.ts';
 import type { WalbridgeError } from '../fault/fault.ts';
 import { retry } from '../fault/retry.ts';
@@ -22,6 +24,14 @@ export function sourceState(found: StreamSource, { source }: Settings): SourceSt
   const { systemId: systemIdentifier, timelines, confirmed, isInRecovery: isStandby, flushed } = found;
   const { publications } = source;
   return { systemIdentifier, timelines, publications, isStandby, confirmed, flushed };
+}
+
+/** Up to where the source has written WAL by now; 0 without the slot. Throws WB2001 to WB2004. */
+export async function writtenBy(settings: Settings): Promise<Lsn> {
+  const health = await withSource(sourceOf(settings), (client) =>
+    readSlotHealth(client, settings.source.slot),
+  );
+  return BigInt(health?.writtenBytes ?? 0);
 }
 
 /**

@@ -5,16 +5,17 @@ import { formatLsn, formatPosition, type Lsn, wholeAt } from '../change/position
 import { lockAcknowledgementRecord, NO_GAP } from './acknowledgement-record.ts';
 import { recordAudit } from './audit.ts';
 import { controlTable } from './control-tables.ts';
-import { writeSource } from './enter-source.ts';
+import { judgeBranch, type WrittenBy, writeSource } from './enter-source.ts';
 import { quoteText } from './identifier.ts';
 import type { SqlSession } from './session.ts';
-import { branchOf, SOURCE_WENT_BACK, type SourceState } from './source-branch.ts';
+import { SOURCE_WENT_BACK, type SourceState } from './source-branch.ts';
 import { type LockedWatermark, lockWatermarks } from './watermark.ts';
 
 export interface GapRequest {
   readonly slot: string;
   /** The source as it is now. */
   readonly source: SourceState;
+  readonly writtenBy: WrittenBy;
   /** What the backfill brings whole; null: all. */
   readonly entities: readonly string[] | null;
   readonly actor: string;
@@ -22,14 +23,14 @@ export interface GapRequest {
   readonly backfill: string | null;
 }
 
-/** False, and nothing is done, where nothing is missing, or where the backfill leaves some of it out. Throws a WarehouseError. */
+/** False, and nothing is done, where nothing is missing, or where the backfill leaves some of it out. Throws a WarehouseError, or what `writtenBy` throws. */
 export async function acceptGap(session: SqlSession, request: GapRequest): Promise<boolean> {
-  const { slot, source, entities, actor, backfill } = request;
+  const { slot, source, writtenBy, entities, actor, backfill } = request;
   const lanes = await lockWatermarks(session, slot);
   const record = await lockAcknowledgementRecord(session, slot);
   if (record === null) return false;
   const { confirmed } = source;
-  const branch = branchOf(record.source, source, lanes, record.limit);
+  const branch = await judgeBranch(record, source, lanes, writtenBy);
   const isBack = branch.beyond !== null || record.gap?.code === SOURCE_WENT_BACK;
   const isOlder = confirmed > branch.limit;
   const isAll = isBack || isOlder;

@@ -17,6 +17,7 @@ import { controlTable } from './control-tables.ts';
 import { quoteText } from './identifier.ts';
 import type { SqlSession, Warehouse } from './session.ts';
 import {
+  type Branch,
   branchOf,
   earlyStandby,
   isSame,
@@ -37,28 +38,43 @@ export interface Entry {
   readonly owed: readonly OwedCommit[];
 }
 
+/** Up to where the source has written WAL by now. */
+export type WrittenBy = () => Promise<Lsn>;
+
 /**
- * `writtenBy`: up to where the source has written WAL by now, for it was asked before the lanes were: a first load that an earlier
- * stream began takes them on meanwhile. Returns WB6304 where the source has yet to come to what a lane has.
- * Throws WB6303 where it never will, a WarehouseError, or what `writtenBy` throws.
+ * The branch, with the source as it was judged. The lanes are locked, and the source was asked before that: apply takes them on
+ * meanwhile. So before the end of its WAL is held against them it is asked for once more. Throws what `writtenBy` throws.
+ */
+export async function judgeBranch(
+  record: AcknowledgementRecord,
+  source: SourceState,
+  lanes: readonly LockedWatermark[],
+  writtenBy: WrittenBy,
+): Promise<Branch & { readonly source: SourceState }> {
+  const branch = branchOf(record.source, source, lanes, record.limit);
+  if (branch.beyond === null || branch.fork !== null) return { ...branch, source };
+  const later = { ...source, flushed: await writtenBy() };
+  return { ...branchOf(record.source, later, lanes, record.limit), source: later };
+}
+
+/**
+ * Returns WB6304 where the source has yet to come to what a lane has. Throws WB6303 where it never will, a WarehouseError, or what
+ * `writtenBy` throws.
  */
 export async function enterSource(
   warehouse: Warehouse,
   slot: string,
   source: SourceState,
-  writtenBy: () => Promise<Lsn>,
+  writtenBy: WrittenBy,
 ): Promise<Entry | WalbridgeError> {
   const outcome = await warehouse.transaction(async (session): Promise<Entry | WalbridgeError> => {
     const lanes = await lockWatermarks(session, slot);
     const record = await registerSlot(session, slot, source.systemIdentifier, source.confirmed);
     const known = record.source;
-    const asked = branchOf(known, source, lanes, record.limit);
-    const isPastEnd = asked.beyond !== null && asked.fork === null;
-    const { fork, limit, beyond, isEarly, owed } = isPastEnd
-      ? branchOf(known, { ...source, flushed: await writtenBy() }, lanes, record.limit)
-      : asked;
+    const branch = await judgeBranch(record, source, lanes, writtenBy);
+    const { fork, limit, beyond, isEarly, owed } = branch;
     if (beyond !== null) {
-      const fault = sourceWentBack(known, source, fork, beyond);
+      const fault = sourceWentBack(known, branch.source, fork, beyond);
       // Timelines tell it again at the next start, the end of the WAL does not: it grows.
       if (fork === null)
         await recordGap(session, slot, { code: fault.code, reason: fault.what, entities: null });

@@ -129,7 +129,14 @@ it('a gap is accepted for all that it is about, or not at all', async () => {
   await registerSlot(warehouse, slot, '7', 50n);
   const accept = (confirmed: bigint, entities: string[] | null) =>
     warehouse.transaction((session) =>
-      acceptGap(session, { slot, source: sourceAt(confirmed), entities, actor: 'me', backfill: 'id' }),
+      acceptGap(session, {
+        slot,
+        source: sourceAt(confirmed),
+        writtenBy: async () => sourceAt(confirmed).flushed,
+        entities,
+        actor: 'me',
+        backfill: 'id',
+      }),
     );
   const audited = async () =>
     (await warehouse.batch(`SELECT subject FROM walbridge.audit WHERE subject = '${slot}'`)).rows.length;

@@ -97,6 +97,7 @@ VALUES ('main', ${lsn}, 1, 'x', 0, 0, 'x', 1, 0, 0, 0, 0, 0, 0, 0, SYSDATETIMEOF
       acceptGap(session, {
         slot,
         source: source({ timelines, confirmed: 4_000n }),
+        writtenBy: async () => source().flushed,
         entities: null,
         actor: 'me',
         backfill: `b${timeline}`,
@@ -129,5 +130,20 @@ it('a source that was asked before a lane went on is asked again, not taken for 
   await lane.warehouse.batch(`UPDATE walbridge.watermark SET commit_lsn = 2000000 WHERE lane = N'main'`);
   const later = await enter({ flushed: 1_999_999n }, 2_000_001n);
   expect(later.watermarks).toMatchObject([{ lane: 'main', position: { lsn: 2_000_000n } }]);
+  // Nor by who asks for a backfill of everything while the stream goes on.
+  const accepted = await lane.warehouse.transaction((session) =>
+    acceptGap(session, {
+      slot,
+      source: source({ flushed: 1_999_999n }),
+      writtenBy: async () => 2_000_001n,
+      entities: null,
+      actor: 'me',
+      backfill: 'all',
+    }),
+  );
+  expect(accepted).toBe(false);
+  expect(await lane.rows('walbridge.watermark', 'CONVERT(varchar(20), commit_lsn) AS lsn')).toEqual([
+    { lsn: '2000000' },
+  ]);
   await expect(enter({ flushed: 1_999_999n }, 2_000_000n)).rejects.toMatchObject({ code: 'WB6303' });
 });
