@@ -2,8 +2,10 @@
 // Guarantees: the plan is the whole of it, in order, printable; run twice it does nothing the second time; the slot comes last,
 // so that no change falls between the publication and the slot.
 // https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
+
 import { type ClientBase, escapeIdentifier, escapeLiteral } from 'pg';
-import { isSameTable, OPERATIONS, partitionsPublishedBy, publishedBy } from './inspect-publications.ts';
+import { isSameTable } from '../change/table-name.ts';
+import { OPERATIONS, partitionsPublishedBy, publishedBy } from './inspect-publications.ts';
 import { quoted } from './inspect-table.ts';
 import type { SourceFacts, WantedSource } from './source-facts.ts';
 import { errorCode, fault } from './source-fault.ts';

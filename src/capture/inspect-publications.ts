@@ -1,7 +1,9 @@
 // Judges what the publications send of the wanted tables. A table may be in several; the server then sends the union.
 // https://www.postgresql.org/docs/current/sql-createpublication.html
+
 import { escapeIdentifier } from 'pg';
 import type { TableName } from '../change/table-description.ts';
+import { isSameTable } from '../change/table-name.ts';
 import type { Finding } from './finding.ts';
 import { quoted } from './inspect-table.ts';
 import type {
@@ -30,10 +32,6 @@ export function* inspectPublications(facts: SourceFacts, wanted: WantedSource): 
     if (found !== undefined) yield* inspectPublished(facts, found, table, wanted.tables);
   }
   yield* inspectOperations(facts, wanted);
-}
-
-export function isSameTable(a: TableName, b: TableName): boolean {
-  return a.schema === b.schema && a.table === b.table;
 }
 
 /** Publications that send the table under its own name, each with what it sends of it. */

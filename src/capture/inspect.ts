@@ -1,6 +1,8 @@
 // Judges a source before anything is read from it: server, role, tables, publications, slot. Pure: facts in, findings out.
 // Guarantees: every finding at once, each with the statement that mends it; no finding: the tail loses nothing.
+
 import { escapeIdentifier, escapeLiteral } from 'pg';
+import { isSameTable } from '../change/table-name.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import type { Finding } from './finding.ts';
 import { inspectPublications } from './inspect-publications.ts';
@@ -96,9 +98,7 @@ function* inspectRole({ role, ...facts }: SourceFacts, wanted: WantedSource): Ge
 }
 
 function* inspectWantedTable(facts: SourceFacts, wanted: WantedTable): Generator<Finding> {
-  const found = facts.tables.find(
-    ({ description }) => description.schema === wanted.schema && description.table === wanted.table,
-  );
+  const found = facts.tables.find(({ description }) => isSameTable(description, wanted));
   const name = `${wanted.schema}.${wanted.table}`;
   if (found === undefined) {
     const nearest = nearestName(name, facts.allTables);

@@ -2,13 +2,14 @@
 // Guarantees: one small query a look; the whole inspection only after something of it has changed; an edit that was taken back by
 // the next look is told all the same.
 // https://www.postgresql.org/docs/current/catalog-pg-publication.html
-import { Client, type ClientConfig } from 'pg';
+import type { ClientBase, ClientConfig } from 'pg';
 import { type Lsn, parseLsn } from '../change/position.ts';
 import type { TableName } from '../change/table-description.ts';
+import { isSameTable } from '../change/table-name.ts';
 import type { Finding } from './finding.ts';
 import { inspect } from './inspect.ts';
+import { KeptClient } from './kept-client.ts';
 import { readSourceFacts, type SourceFacts, type WantedSource } from './source-facts.ts';
-import { sourceFault } from './source-fault.ts';
 
 export interface SourceLook {
   /** The source's WAL had been written up to here when it was looked at. */
@@ -64,34 +65,29 @@ const WANTED = `
 const TIMEOUT_MS = 15_000;
 
 export class SourceWatch {
-  readonly #connection: ClientConfig;
+  readonly #source: KeptClient;
   readonly #wanted: WantedSource;
-  #client: Client | null = null;
   #last: Fingerprint | null = null;
 
   constructor(connection: ClientConfig, wanted: WantedSource) {
-    this.#connection = connection;
+    this.#source = new KeptClient({
+      connectionTimeoutMillis: TIMEOUT_MS,
+      query_timeout: TIMEOUT_MS,
+      ...connection,
+    });
     this.#wanted = wanted;
   }
 
   /** Throws a WalbridgeError (WB2001 to WB2003) where the source can't be asked; the next look connects anew. */
-  async look(): Promise<SourceLook> {
-    try {
-      return await this.#look();
-    } catch (error) {
-      await this.close();
-      throw sourceFault(error);
-    }
+  look(): Promise<SourceLook> {
+    return this.#source.use((client) => this.#look(client));
   }
 
-  async close(): Promise<void> {
-    const client = this.#client;
-    this.#client = null;
-    await client?.end().catch(() => undefined);
+  close(): Promise<void> {
+    return this.#source.close();
   }
 
-  async #look(): Promise<SourceLook> {
-    const client = await this.#connected();
+  async #look(client: ClientBase): Promise<SourceLook> {
     const { tables, publications } = this.#wanted;
     const at = new Date();
     const { rows } = await client.query<Fingerprint>(WANTED + FINGERPRINT, [
@@ -116,21 +112,8 @@ export class SourceWatch {
     };
   }
 
-  #findingsOf(facts: SourceFacts, { schema, table }: TableName): Finding[] {
-    const tables = this.#wanted.tables.filter((one) => one.schema === schema && one.table === table);
+  #findingsOf(facts: SourceFacts, table: TableName): Finding[] {
+    const tables = this.#wanted.tables.filter((one) => isSameTable(one, table));
     return inspect(facts, { ...this.#wanted, tables });
-  }
-
-  async #connected(): Promise<Client> {
-    if (this.#client !== null) return this.#client;
-    const client = new Client({
-      connectionTimeoutMillis: TIMEOUT_MS,
-      query_timeout: TIMEOUT_MS,
-      ...this.#connection,
-    });
-    client.on('error', () => undefined);
-    this.#client = client;
-    await client.connect();
-    return client;
   }
 }

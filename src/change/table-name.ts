@@ -38,3 +38,7 @@ export function sqlTableName({ schema, table }: TableName): string {
 export function sqlIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
+
+export function isSameTable(a: TableName, b: TableName): boolean {
+  return a.schema === b.schema && a.table === b.table;
+}

@@ -1,11 +1,10 @@
 // Which steps of which backfill are worked on now.
 // Guarantees: an entity's kinds of step one after the other, none behind one that failed or was paused; rows of parents before
 // those of their children, and deletes the other way round, so that a warehouse with foreign keys takes them; else in the order they were asked for, as many at once as asked for.
-import type { TableDescription, TableName } from '../change/table-description.ts';
+import type { TableDescription } from '../change/table-description.ts';
+import { isSameTable } from '../change/table-name.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import { type BackfillStatus, standsBehind } from '../warehouse/backfill-step.ts';
-
-const sameTable = (a: TableName, b: TableName) => a.schema === b.schema && a.table === b.table;
 
 /** Entities by their source tables' foreign keys. */
 export interface EntityOrder {
@@ -25,9 +24,9 @@ export function parentsFirst(
   const enter = (mapping: CompiledMapping) => {
     if (entered.has(mapping)) return;
     entered.add(mapping);
-    const table = tables.find((candidate) => sameTable(candidate, mapping.source));
+    const table = tables.find((candidate) => isSameTable(candidate, mapping.source));
     const referred = (table?.foreignKeys ?? []).flatMap(({ target }) =>
-      mappings.filter((parent) => sameTable(parent.source, target)),
+      mappings.filter((parent) => isSameTable(parent.source, target)),
     );
     for (const parent of referred) enter(parent);
     const before = referred.filter((parent) => ordered.has(parent)).map(({ entity }) => entity);

@@ -2,8 +2,10 @@
 // once as it asks for.
 // Guarantees: a fault of a backfill is its own and never the stream's; what is paused or cancelled stops at its chunk; one that
 // was cut off by the end of a daemon goes on in the next.
+
 import { errorCode } from '../capture/source-fault.ts';
 import type { TableDescription } from '../change/table-description.ts';
+import { isSameTable } from '../change/table-name.ts';
 import { asWalbridgeError, WalbridgeError } from '../fault/fault.ts';
 import type { Backoff } from '../fault/retry.ts';
 import type { LaneFeed } from '../lanes/feed.ts';
@@ -121,9 +123,7 @@ async function runStep(
     const mapping = mappings.find(({ entity }) => entity === step.entity);
     const feed = mapping === undefined ? undefined : feeds.get(mapping.lane);
     if (mapping === undefined || feed === undefined) throw unknownEntity(step.entity);
-    const described = tables.find(
-      ({ schema, table }) => schema === mapping.source.schema && table === mapping.source.table,
-    );
+    const described = tables.find((one) => isSameTable(one, mapping.source));
     log.info(about, 'backfill runs');
     await new BackfillRun(
       { ...step, lane: mapping.lane },

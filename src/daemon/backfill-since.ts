@@ -1,10 +1,12 @@
 // `--since`: which column tells when a row was changed, and which moment is meant.
 // Guarantees: nothing is guessed: the column is named, or the only one that has a name for it; the moment is the source's word,
 // taken once, so that a backfill that goes on tomorrow means the same rows.
+
 import { describeTables } from '../capture/describe-tables.ts';
 import { readMoment } from '../capture/moment.ts';
 import { withSource } from '../capture/source-client.ts';
 import type { TableDescription } from '../change/table-description.ts';
+import { isSameTable } from '../change/table-name.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import { nearestName } from '../text/nearest-name.ts';
 import type { BackfillOptions } from '../warehouse/backfill-step.ts';
@@ -40,8 +42,8 @@ export async function resolveSince(
       chosen.map((mapping) => mapping.source),
     );
     return new Map(
-      chosen.map(({ entity, source: { schema, table } }) => {
-        const described = tables.find((one) => one.schema === schema && one.table === table);
+      chosen.map(({ entity, source }) => {
+        const described = tables.find((one) => isSameTable(one, source));
         return [entity, { column: sinceColumnOf(entity, described, sinceColumn), from }];
       }),
     );

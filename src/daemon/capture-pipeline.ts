@@ -1,6 +1,7 @@
 // What capture does with each change: maps it, encodes it, and hands it to its lane; and what it may acknowledge.
 // Guarantees: a change that a lane's watermark covers is left out; a transaction's changes for a lane stay together; the
 // acknowledged position never passes a lane's watermark while that lane has anything under way.
+
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { appendEvent, appendTransaction } from '../canonical/batch-codec.ts';
 import type { CanonicalEvent } from '../canonical/event.ts';
@@ -10,6 +11,7 @@ import { BARRIER_PREFIX, WATERMARK_PREFIX } from '../capture/chunk-reader.ts';
 import { type Lsn, ORIGIN, type Position, WHOLE, wholeAt } from '../change/position.ts';
 import type { LogicalMessage, Relation, SourceChange, SourceTransaction } from '../change/source-change.ts';
 import type { TableDescription } from '../change/table-description.ts';
+import { isSameTable } from '../change/table-name.ts';
 import type { LaneFeed } from '../lanes/feed.ts';
 import { acknowledgeable } from '../lanes/ledger.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
@@ -136,9 +138,7 @@ export class CapturePipeline implements ChangeConsumer {
       this.#routes.delete(previous);
       onReshaped();
     }
-    const described = tables.find(
-      ({ schema, table }) => schema === relation.schema && table === relation.table,
-    );
+    const described = tables.find((one) => isSameTable(one, relation));
     const routes: Route[] = [];
     for (const mapping of mappings) {
       const { schema, table } = mapping.source;

@@ -1,7 +1,9 @@
 // Before the first stream of an empty warehouse: whether somebody has forgotten to ask for the rows that are there already.
 // Guarantees: a few reads of one row each; what cannot be asked is not warned of.
+
 import { findFilledTable } from '../capture/filled-table.ts';
 import type { TableDescription } from '../change/table-description.ts';
+import { isSameTable } from '../change/table-name.ts';
 import { WalbridgeError } from '../fault/fault.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import { hasBackfills } from '../warehouse/backfill-store.ts';
@@ -22,13 +24,12 @@ export async function forgottenLoad(
   if ((await findFilledTarget(warehouse, targets)) !== null) return null;
   const filled = await findFilledTable(
     source,
-    mappings.map((mapping) => {
-      const { schema, table } = mapping.source;
-      return chunkTableOf(
+    mappings.map((mapping) =>
+      chunkTableOf(
         mapping,
-        tables.find((one) => one.schema === schema && one.table === table),
-      );
-    }),
+        tables.find((one) => isSameTable(one, mapping.source)),
+      ),
+    ),
   );
   if (filled === null) return null;
   return new WalbridgeError({

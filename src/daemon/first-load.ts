@@ -2,6 +2,7 @@
 // Guarantees: the snapshot's place in the order of commits is known, and the stream begins exactly behind it: nothing is left out,
 // nothing comes twice. Rows are sent once the lane has durably left its origin, so that nothing older and no second snapshot can
 // mix with them; whatever ends the load early, what is recorded is in the warehouse, and chunks bring the rest: docs/backfill.md
+
 import { setTimeout as pause } from 'node:timers/promises';
 import { RecordWriter } from '../canonical/record-writer.ts';
 import { ChunkReader } from '../capture/chunk-reader.ts';
@@ -12,6 +13,7 @@ import { withSource } from '../capture/source-client.ts';
 import { comparePositions, formatLsn, ORIGIN, type Position, wholeAt } from '../change/position.ts';
 import type { SourceTransaction } from '../change/source-change.ts';
 import type { TableDescription } from '../change/table-description.ts';
+import { isSameTable } from '../change/table-name.ts';
 import type { WalbridgeError } from '../fault/fault.ts';
 import { type Backoff, retry } from '../fault/retry.ts';
 import type { LaneFeed } from '../lanes/feed.ts';
@@ -187,9 +189,7 @@ export class FirstLoad {
       for (const step of due) {
         const mapping = mappings.find(({ entity }) => entity === step.entity);
         if (mapping === undefined) return null;
-        const described = tables.find(
-          ({ schema, table }) => schema === mapping.source.schema && table === mapping.source.table,
-        );
+        const described = tables.find((one) => isSameTable(one, mapping.source));
         const table = chunkTableOf(mapping, described);
         const whole = { from: step.fromKey, to: step.toKey, where: null, since: null };
         const parallel = step.options.parallel ?? USUAL_READERS;

@@ -5,7 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import { describeTables, listRelations, type Relation } from '../capture/describe-tables.ts';
 import { withSource } from '../capture/source-client.ts';
 import type { TableDescription, TableName } from '../change/table-description.ts';
-import { formatTableName, parseTableName } from '../change/table-name.ts';
+import { formatTableName, isSameTable, parseTableName } from '../change/table-name.ts';
 import type { Settings } from '../config/settings.ts';
 import { WalbridgeError } from '../fault/fault.ts';
 import { parseMapping } from '../mapping/document.ts';
@@ -47,8 +47,8 @@ export async function generateFiles(settings: Settings, request: GenerateRequest
     return { ...selection, described: inOrder(selection.tables, found, relations), referred };
   });
   const empty = described.filter(({ columns }) => columns.every(({ generated }) => generated !== 'no'));
-  const isNamed = (table: TableName) =>
-    request.tables.some((text) => isSame(parseTableName(qualified(text)), table));
+  const named = request.tables.flatMap((text) => parseTableName(qualified(text)) ?? []);
+  const isNamed = (table: TableName) => named.some((name) => isSameTable(name, table));
   const refused = empty.filter(isNamed);
   if (refused.length > 0) throw columnless(refused);
   const kept = described.filter((table) => !empty.includes(table));
@@ -110,10 +110,6 @@ function qualified(text: string): string {
   return /^[^."]+$/.test(text) ? `public.${text}` : text;
 }
 
-function isSame(a: TableName | null, b: TableName): boolean {
-  return a !== null && a.schema === b.schema && a.table === b.table;
-}
-
 function select(
   texts: readonly string[],
   relations: readonly Relation[],
@@ -137,7 +133,7 @@ function select(
       continue;
     }
     const name = parseTableName(qualified(text));
-    const found = relations.find((relation) => isSame(name, relation));
+    const found = name === null ? undefined : relations.find((relation) => isSameTable(name, relation));
     // A partition by its own name may be meant: `check` knows whether its changes come under that name.
     const reason = found === undefined || found.kind === 'partition' ? null : unfit(found);
     if (name !== null && found !== undefined && reason === null) tables.push(name);
@@ -182,7 +178,7 @@ function inOrder(
   relations: readonly Relation[],
 ): TableDescription[] {
   return tables.map((table) => {
-    const description = found.find((one) => isSame(one, table));
+    const description = found.find((one) => isSameTable(one, table));
     if (description === undefined) throw refused([unknown(formatTableName(table), table, relations)]);
     return description;
   });

@@ -1,5 +1,6 @@
 // Everything that `check` and `init` hold against each other: mappings, source, warehouse, queue.
 // Guarantees: every finding of every part at once; a part that cannot be reached is a finding itself.
+
 import { checkCompatibility } from '../canonical/compatibility.ts';
 import { isMendedByInit } from '../capture/finding.ts';
 import { inspect } from '../capture/inspect.ts';
@@ -10,6 +11,7 @@ import {
   type WantedSource,
   type WantedTable,
 } from '../capture/source-facts.ts';
+import { isSameTable } from '../change/table-name.ts';
 import type { Settings } from '../config/settings.ts';
 import { asWalbridgeError } from '../fault/fault.ts';
 import { checkSource } from '../mapping/check-source.ts';
@@ -81,10 +83,7 @@ export async function inspectSource(
     const facts = await withSource(sourceOf(settings), (client) => readSourceFacts(client, wanted));
     const raw = inspect(facts, wanted);
     const mapped = mappings.flatMap((mapping) => {
-      const { schema, table } = mapping.source;
-      const found = facts.tables.find(
-        ({ description }) => description.schema === schema && description.table === table,
-      );
+      const found = facts.tables.find(({ description }) => isSameTable(description, mapping.source));
       return found === undefined ? [] : checkSource(mapping, found.description);
     });
     return {

@@ -1,9 +1,11 @@
 // One entity's verification from its plan to its report: search, settle, count.
 // Guarantees: runs beside everything else with short statements; what it keeps of findings is bounded; a fault of one entity is in
 // its report and nobody else's.
+
 import { readSlotHealth } from '../capture/slot-health.ts';
 import { withSource } from '../capture/source-client.ts';
 import type { TableDescription } from '../change/table-description.ts';
+import { isSameTable } from '../change/table-name.ts';
 import { asWalbridgeError, type WalbridgeError } from '../fault/fault.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
 import type { Catalog } from '../warehouse/catalog.ts';
@@ -89,9 +91,7 @@ async function verified(
   reader: SourceReader,
 ): Promise<Report> {
   const { entity, source } = mapping;
-  const described = context.tables.find(
-    ({ schema, table }) => schema === source.schema && table === source.table,
-  );
+  const described = context.tables.find((one) => isSameTable(one, source));
   const table = verifiedTable(mapping, described, context.catalog);
   if ('problem' in table) {
     const text = `The entity ${entity} cannot be verified: ${table.problem}.`;

@@ -3,8 +3,8 @@
 // keeps its own type, and what PostgreSQL compares otherwise than a binary collation keeps the database's collation, too.
 // https://www.postgresql.org/docs/current/sql-createtable.html#SQL-CREATETABLE-PARMS-REFERENCES
 import { fieldTypeFor } from '../canonical/avro-type-for.ts';
-import type { BaseType, ForeignKey, TableDescription, TableName } from '../change/table-description.ts';
-import { formatTableName } from '../change/table-name.ts';
+import type { BaseType, ForeignKey, TableDescription } from '../change/table-description.ts';
+import { formatTableName, isSameTable } from '../change/table-name.ts';
 import { KEY_COLLATION } from './collation.ts';
 import { defaultSqlType } from './default-type.ts';
 import { keyOf, keyType } from './generated-key.ts';
@@ -44,7 +44,7 @@ function referenceBy(
   referred: readonly TableDescription[],
 ): GeneratedReference | null {
   const place = foreignKey.columns.indexOf(name);
-  const target = [table, ...referred].find((candidate) => isSame(candidate, foreignKey.target));
+  const target = [table, ...referred].find((candidate) => isSameTable(candidate, foreignKey.target));
   if (place < 0 || target === undefined || foreignKey.folding) return null;
   const keyName = foreignKey.targetColumns[place];
   const column = table.columns.find((candidate) => candidate.name === name);
@@ -92,8 +92,4 @@ function isCertain(table: TableDescription, foreignKey: ForeignKey): boolean {
   return foreignKey.columns.every(
     (name) => table.columns.find((column) => column.name === name)?.nullable === false,
   );
-}
-
-function isSame(a: TableName, b: TableName): boolean {
-  return a.schema === b.schema && a.table === b.table;
 }

@@ -1,6 +1,7 @@
 // Which columns of the warehouse refer to each other, by the source's foreign keys and the mappings of both tables.
 // Guarantees: pure; only columns that take one source column, whatever steps it goes through.
-import type { TableDescription, TableName } from '../change/table-description.ts';
+import type { TableDescription } from '../change/table-description.ts';
+import { isSameTable } from '../change/table-name.ts';
 import type { CompiledMapping } from './compiled-mapping.ts';
 
 export interface KeyReference {
@@ -15,10 +16,10 @@ export function keyReferences(
   tables: readonly TableDescription[],
 ): readonly KeyReference[] {
   return mappings.flatMap((from) => {
-    const keys = tables.find((table) => isSame(table, from.source))?.foreignKeys ?? [];
+    const keys = tables.find((table) => isSameTable(table, from.source))?.foreignKeys ?? [];
     return keys.flatMap((key) =>
       mappings
-        .filter((to) => isSame(to.source, key.target))
+        .filter((to) => isSameTable(to.source, key.target))
         .flatMap((to) =>
           key.columns.flatMap((name, place) => {
             const column = columnOf(from, name);
@@ -36,8 +37,4 @@ function columnOf(mapping: CompiledMapping, source: string): string | null {
     ({ inputs, expression }) => expression === null && inputs.length === 1 && inputs[0] === source,
   );
   return field?.column.name ?? null;
-}
-
-function isSame(a: TableName, b: TableName): boolean {
-  return a.schema === b.schema && a.table === b.table;
 }

@@ -5,7 +5,7 @@ import type { SqlServerType, TargetTable } from '../mapping/target.ts';
 import { rejections as unmappable } from '../mapping/unmappable.ts';
 import { rejections } from './apply-fault.ts';
 import { controlTable } from './control-tables.ts';
-import { quoteName, quoteTable, quoteText } from './identifier.ts';
+import { quoteName, quoteTable, quoteText, quoteTexts } from './identifier.ts';
 import type { SqlParameters, SqlSession } from './session.ts';
 
 /** How a key column's value becomes text that PostgreSQL reads as the same value, and back; null: not at all. */
@@ -216,11 +216,13 @@ export async function readIncompleteKeys(
   orphans: boolean,
 ): Promise<Record<string, string>[]> {
   const codes = [
-    ...[rejections.missingOrigin.code, rejections.quarantinedOrigin.code, unmappable.partialInputs],
+    rejections.missingOrigin.code,
+    rejections.quarantinedOrigin.code,
+    unmappable.partialInputs,
     ...(orphans ? [rejections.parentMissing.code] : []),
   ];
   const { rows } = await session.batch<{ key_json: string }>(
-    `SELECT DISTINCT TOP (${limit}) key_json FROM ${controlTable('quarantine')} WHERE entity = ${quoteText(entity)} AND resolved_at IS NULL AND code IN (${codes.map(quoteText).join(', ')})`,
+    `SELECT DISTINCT TOP (${limit}) key_json FROM ${controlTable('quarantine')} WHERE entity = ${quoteText(entity)} AND resolved_at IS NULL AND code IN (${quoteTexts(codes)})`,
   );
   return rows.map((row) => JSON.parse(row.key_json) as Record<string, string>);
 }

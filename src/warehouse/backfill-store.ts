@@ -1,6 +1,7 @@
 // Backfills as the control table keeps them: asked for, taken up, how far, ended.
 // Guarantees: what somebody asked for last stands (a pause or cancel is never overwritten by progress); the key that a restart
 // goes on behind only ever covers rows that are in the warehouse.
+
 import type { Lsn } from '../change/position.ts';
 import { recordAudit } from './audit.ts';
 import {
@@ -12,6 +13,7 @@ import {
   noOptions,
 } from './backfill-step.ts';
 import { controlTable } from './control-tables.ts';
+import { isoTime } from './iso-time.ts';
 import type { SqlParameters, SqlSession, Warehouse } from './session.ts';
 
 export interface ChunkProgress {
@@ -27,9 +29,6 @@ export interface ChunkProgress {
 export const table = controlTable('backfill');
 export const IDENTITY = 'backfill_id = @id AND entity = @entity AND range_no = @range';
 export const NOW = 'SYSDATETIMEOFFSET()';
-/** ISO 8601 in UTC. */
-const time = (column: string) =>
-  `REPLACE(CONVERT(varchar(23), SWITCHOFFSET(${column}, '+00:00'), 121), ' ', 'T') + 'Z'`;
 
 export const nvarchar = (value: string | null) => ({ type: 'nvarchar', value }) as const;
 const varchar = (value: string | null) => ({ type: 'varchar', value }) as const;
@@ -240,7 +239,7 @@ const COLUMNS = [
   ],
   ...['rows_yielded', 'rows_pruned', 'error_code', 'error', 'requested_by'],
   ...['created_at', 'started_at', 'updated_at', 'finished_at'].map(
-    (column) => `${time(column)} AS ${column}`,
+    (column) => `${isoTime(column)} AS ${column}`,
   ),
 ].join(', ');
 

@@ -2,7 +2,7 @@
 // Guarantees: small statements, each its own transaction, so that no lane waits for them; only the given lanes' rows go, for
 // another walbridge may share the warehouse.
 import { controlTable } from './control-tables.ts';
-import { quoteText } from './identifier.ts';
+import { quoteTexts } from './identifier.ts';
 import type { SqlSession } from './session.ts';
 
 /** Well below the 5,000 locks at which SQL Server takes the whole table instead. */
@@ -27,7 +27,7 @@ export async function pruneBatchLog(
 /** Asks for the count, since the driver is told none where the session's NOCOUNT is on, as apply leaves it. */
 function pruneStatement(lanes: readonly string[], days: number): string {
   const table = controlTable('batchLog');
-  const oldest = `SELECT TOP (${CHUNK_ROWS}) lane, commit_lsn, ordinal FROM ${table} WHERE lane IN (${lanes.map(quoteText).join(', ')}) AND applied_at < DATEADD(day, -${days}, SYSDATETIMEOFFSET()) ORDER BY applied_at`;
+  const oldest = `SELECT TOP (${CHUNK_ROWS}) lane, commit_lsn, ordinal FROM ${table} WHERE lane IN (${quoteTexts(lanes)}) AND applied_at < DATEADD(day, -${days}, SYSDATETIMEOFFSET()) ORDER BY applied_at`;
   return `DELETE b FROM ${table} AS b JOIN (${oldest}) AS o ON o.lane = b.lane AND o.commit_lsn = b.commit_lsn AND o.ordinal = b.ordinal;
 SELECT @@ROWCOUNT AS removed;`;
 }

@@ -3,7 +3,8 @@
 import type { BackfillState } from './backfill-step.ts';
 import { readIfPossible } from './catalog-query.ts';
 import { controlTable } from './control-tables.ts';
-import { quoteText } from './identifier.ts';
+import { quoteTexts } from './identifier.ts';
+import { isoTime } from './iso-time.ts';
 import type { SqlSession } from './session.ts';
 
 /** Open rows by entity, of the given entities and lanes; one without any is left out. Throws what is transient. */
@@ -14,7 +15,7 @@ export async function countOpenQuarantine(
 ): Promise<ReadonlyMap<string, number>> {
   const rows = await readIfPossible<{ entity: string; open_rows: number }>(
     session,
-    `SELECT entity, COUNT(*) AS open_rows FROM ${controlTable('quarantine')} WHERE entity IN (${listed(entities)}) AND resolved_at IS NULL AND lane IN (${listed(lanes)}) GROUP BY entity`,
+    `SELECT entity, COUNT(*) AS open_rows FROM ${controlTable('quarantine')} WHERE entity IN (${quoteTexts(entities)}) AND resolved_at IS NULL AND lane IN (${quoteTexts(lanes)}) GROUP BY entity`,
   );
   return new Map((rows ?? []).map(({ entity, open_rows }) => [entity, Number(open_rows)]));
 }
@@ -38,7 +39,7 @@ export async function sumBackfills(
   const table = controlTable('backfill');
   const rows = await readIfPossible<Record<string, unknown>>(
     session,
-    `SELECT entity, state, COUNT(*) AS steps, SUM(rows_estimated) AS rows_estimated, SUM(rows_read) AS rows_read, SUM(rows_written) AS rows_written, SUM(rows_pruned) AS rows_pruned FROM ${table} WHERE backfill_id IN (SELECT backfill_id FROM ${table} WHERE state IN ('queued', 'running', 'paused', 'failed')) AND entity IN (${listed(entities)}) AND lane IN (${listed(lanes)}) GROUP BY entity, state ORDER BY entity, state`,
+    `SELECT entity, state, COUNT(*) AS steps, SUM(rows_estimated) AS rows_estimated, SUM(rows_read) AS rows_read, SUM(rows_written) AS rows_written, SUM(rows_pruned) AS rows_pruned FROM ${table} WHERE backfill_id IN (SELECT backfill_id FROM ${table} WHERE state IN ('queued', 'running', 'paused', 'failed')) AND entity IN (${quoteTexts(entities)}) AND lane IN (${quoteTexts(lanes)}) GROUP BY entity, state ORDER BY entity, state`,
   );
   return (rows ?? []).map((row) => ({
     entity: String(row.entity),
@@ -59,16 +60,13 @@ export interface VerificationTimes {
   readonly lastEqualAt: string | null;
 }
 
-const iso = (time: string) =>
-  `REPLACE(CONVERT(varchar(23), SWITCHOFFSET(${time}, '+00:00'), 121), ' ', 'T') + 'Z'`;
-
 /** Of each entity that was ever verified. Throws what is transient. */
 export async function readVerificationTimes(session: SqlSession): Promise<VerificationTimes[]> {
   const table = controlTable('verification');
   // A verification counts where no later one of another state is known: the last of each state tells.
   const rows = await readIfPossible<{ entity: string; since: string; equal_at: string | null }>(
     session,
-    `SELECT s.entity, ${iso('s.since')} AS since, ${iso('e.equal_at')} AS equal_at
+    `SELECT s.entity, ${isoTime('s.since')} AS since, ${isoTime('e.equal_at')} AS equal_at
 FROM (SELECT v.entity, MIN(v.finished_at) AS since FROM ${table} AS v
   LEFT JOIN (SELECT entity, state, MAX(finished_at) AS last_at FROM ${table} GROUP BY entity, state) AS o
     ON o.entity = v.entity AND o.state <> v.state AND o.last_at > v.finished_at
@@ -82,8 +80,4 @@ ORDER BY s.entity`,
     stateSince: since,
     lastEqualAt: equal_at,
   }));
-}
-
-function listed(names: readonly string[]): string {
-  return names.map(quoteText).join(', ');
 }

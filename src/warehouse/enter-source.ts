@@ -14,7 +14,7 @@ import {
   registerSlot,
 } from './acknowledgement-record.ts';
 import { controlTable } from './control-tables.ts';
-import { quoteText } from './identifier.ts';
+import { quoteTexts } from './identifier.ts';
 import type { SqlSession, Warehouse } from './session.ts';
 import {
   type Branch,
@@ -115,6 +115,6 @@ UPDATE ${controlTable('slot')} SET ${ACKNOWLEDGED} WHERE slot = @slot AND acknow
     },
   );
   if (lanes.length === 0) return;
-  const names = lanes.map(({ lane }) => quoteText(lane)).join(', ');
+  const names = quoteTexts(lanes.map(({ lane }) => lane));
   await session.batch(`UPDATE ${controlTable('watermark')} SET epoch = ${epoch} WHERE lane IN (${names});`);
 }

@@ -23,6 +23,11 @@ export function quoteText(text: string): string {
   return `N'${text.replaceAll("'", "''")}'`;
 }
 
+/** `N'a', N'b'`, for IN. */
+export function quoteTexts(texts: readonly string[]): string {
+  return texts.map(quoteText).join(', ');
+}
+
 /** `schema.table` for messages. */
 export function displayTable(name: TableName): string {
   return `${name.schema}.${name.table}`;

@@ -1,6 +1,7 @@
 // Which rows are in quarantine now: of an entity by their keys as quarantine spells them, and how many of each for the status.
 // Guarantees: keys compare byte by byte; of values nothing is read.
 import { controlTable } from './control-tables.ts';
+import { isoTime } from './iso-time.ts';
 import { paddedList } from './padded-list.ts';
 import type { SqlParameters, SqlSession } from './session.ts';
 
@@ -18,7 +19,7 @@ export interface OpenQuarantine {
 /** Open rows by entity and code; the most first. */
 export async function openQuarantineByCode(session: SqlSession): Promise<OpenQuarantine[]> {
   const { rows } = await session.batch<{ entity: string; code: string; row_count: number; last_at: string }>(
-    `SELECT entity, code, COUNT(*) AS row_count, REPLACE(CONVERT(varchar(23), SWITCHOFFSET(MAX(quarantined_at), '+00:00'), 121), ' ', 'T') + 'Z' AS last_at
+    `SELECT entity, code, COUNT(*) AS row_count, ${isoTime('MAX(quarantined_at)')} AS last_at
 FROM ${controlTable('quarantine')} WHERE resolved_at IS NULL GROUP BY entity, code ORDER BY COUNT(*) DESC, entity, code`,
   );
   return rows.map(({ entity, code, row_count, last_at }) => ({

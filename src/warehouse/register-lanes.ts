@@ -4,7 +4,7 @@
 import { formatPosition, ORIGIN } from '../change/position.ts';
 import { WalbridgeError } from '../fault/fault.ts';
 import { controlTable } from './control-tables.ts';
-import { quoteText } from './identifier.ts';
+import { quoteText, quoteTexts } from './identifier.ts';
 import type { SqlSession } from './session.ts';
 
 export interface LaneSource {
@@ -50,7 +50,7 @@ function registerScript(lanes: readonly string[], source: LaneSource): string {
 SELECT ${quoteText(lane)}, ${origin}, ${system}, ${slot}, SYSDATETIMEOFFSET()
 WHERE NOT EXISTS (SELECT 1 FROM ${table} WITH (UPDLOCK, HOLDLOCK) WHERE lane = ${quoteText(lane)});`,
   );
-  const names = lanes.map(quoteText).join(', ');
+  const names = quoteTexts(lanes);
   return `SET NOCOUNT ON;
 ${inserts.join('\n')}
 UPDATE ${table} SET system_identifier = ${system}, slot = ${slot} WHERE lane IN (${names}) AND system_identifier IS NULL;

@@ -1,7 +1,9 @@
 // Verifications as the control table keeps them: one row an entity and run, written when it has ended.
 // Guarantees: no keys, no values.
+
 import { readIfPossible } from './catalog-query.ts';
 import { controlTable } from './control-tables.ts';
+import { isoTime } from './iso-time.ts';
 import type { SqlSession } from './session.ts';
 
 export interface VerificationRecord {
@@ -88,8 +90,7 @@ interface Row {
   readonly [count: string]: unknown;
 }
 
-const time = (column: string) =>
-  `REPLACE(CONVERT(varchar(23), SWITCHOFFSET(v.${column}, '+00:00'), 121), ' ', 'T') + 'Z' AS ${column}`;
+const time = (column: string) => `${isoTime(`v.${column}`)} AS ${column}`;
 
 const COUNTS = ['source_rows', 'warehouse_rows', 'rows_listed', 'rows_read'];
 

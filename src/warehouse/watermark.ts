@@ -1,9 +1,11 @@
 // Reading the lanes' durable positions.
 // Guarantees: positions and commit times exact, as apply wrote them.
+
 import type { Watermark } from '../change/batch.ts';
 import type { Position } from '../change/position.ts';
+import { replayOf } from './apply-control.ts';
 import { controlTable } from './control-tables.ts';
-import { quoteText } from './identifier.ts';
+import { quoteText, quoteTexts } from './identifier.ts';
 import type { SqlSession } from './session.ts';
 
 const columns = `lane, CONVERT(varchar(20), commit_lsn) AS lsn, CONVERT(varchar(20), ordinal) AS ordinal,
@@ -43,13 +45,12 @@ export async function lockWatermarks(session: SqlSession, slot: string): Promise
   >(
     `SELECT ${columns}, CONVERT(varchar(20), replay_lsn) AS replay_lsn, CONVERT(varchar(20), replay_ordinal) AS replay_ordinal
 FROM ${table} WITH (UPDLOCK, HOLDLOCK)
-WHERE lane IN (${known.rows.map(({ lane }) => quoteText(lane)).join(', ')})
+WHERE lane IN (${quoteTexts(known.rows.map(({ lane }) => lane))})
 ORDER BY lane`,
   );
   return rows.map((row) => ({
     ...watermarkOf(row),
-    replay:
-      row.replay_lsn === null ? null : { lsn: BigInt(row.replay_lsn), ordinal: Number(row.replay_ordinal) },
+    replay: replayOf(row),
   }));
 }
 
