@@ -1,8 +1,8 @@
 #!/usr/bin/env node
+import { Command, CommanderError, Help } from 'commander';
 // The command line: one file a command; this one only puts them together. Commands load what they need when they run: the
 // daemon's supervisor, which lives as long as it does, should not hold the drivers that its roles have.
-import { readFileSync } from 'node:fs';
-import { Command, CommanderError, Help } from 'commander';
+import { version } from '../text/version.ts';
 import { addBackfill } from './backfill.ts';
 import { addCheck } from './check.ts';
 import { exitCodes } from './context.ts';
@@ -14,10 +14,6 @@ import { addRun } from './run.ts';
 import { addSkip } from './skip.ts';
 import { addStatus } from './status.ts';
 import { addVerify } from './verify.ts';
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 const program = new Command('walbridge')
   .description('Change data capture from PostgreSQL to SQL Server: exactly once, transactions whole.')

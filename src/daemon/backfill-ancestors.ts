@@ -5,6 +5,7 @@ import type { ChunkRead, ChunkReader } from '../capture/chunk-reader.ts';
 import type { ChunkRange, ChunkTable } from '../capture/chunk-statement.ts';
 import type { SourceRow } from '../change/source-change.ts';
 import type { CompiledMapping } from '../mapping/compiled-mapping.ts';
+import { isSameName } from '../warehouse/identifier.ts';
 
 /** The warehouse's foreign keys of the target on itself in columns of the source; those that are not mapped as they are, are left out. */
 export function selfReferencesOf(
@@ -12,7 +13,7 @@ export function selfReferencesOf(
   foreignKeys: readonly { readonly columns: readonly string[]; readonly toColumns: readonly string[] }[],
 ): readonly SelfReference[] {
   const sourceOf = (column: string): string | null => {
-    const field = plan.fields.find((one) => one.column.name.toLowerCase() === column.toLowerCase());
+    const field = plan.fields.find((one) => isSameName(one.column.name, column));
     const isAsItIs = field?.expression === null && field.mapping.steps.length === 0;
     return isAsItIs && field.inputs.length === 1 ? (field.inputs[0] ?? null) : null;
   };

@@ -3,7 +3,7 @@
 import type { Settings } from '../config/settings.ts';
 import { asWalbridgeError, WalbridgeError } from '../fault/fault.ts';
 import { BackfillQueue } from '../lanes/backfill-queue.ts';
-import { openQueueBackend, sourceName } from './connections.ts';
+import { openQueueBackendOnce, sourceName } from './connections.ts';
 
 /** The daemon is not told at once, and why. */
 export type OnUnannounced = (fault: WalbridgeError) => void;
@@ -15,8 +15,9 @@ export async function announceBackfill(
   onUnannounced: OnUnannounced,
 ): Promise<void> {
   try {
-    const backend = openQueueBackend(settings, { report: () => undefined });
-    const queue = await BackfillQueue.open(backend, settings.source.slot, sourceName(settings), 'command');
+    const backend = openQueueBackendOnce(settings, { report: () => undefined });
+    // A fresh schema is for the daemon to make.
+    const queue = await BackfillQueue.open(backend, settings.source.slot, sourceName(settings), false);
     try {
       if (id !== null) await queue.announce(id);
       await queue.nudge();

@@ -82,7 +82,7 @@ export class BackfillJobs {
 
   async #announce(id: string): Promise<void> {
     const { backend, slot, source } = this.#options;
-    this.#queue ??= await BackfillQueue.open(backend, slot, source, 'daemon');
+    this.#queue ??= await BackfillQueue.open(backend, slot, source, true);
     await this.#queue.announce(id);
   }
 }

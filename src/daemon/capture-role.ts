@@ -247,7 +247,11 @@ export async function runCapture(
         isReader: () => (tail.state === 'streaming' ? true : tail.state === 'standby' ? false : null),
         jobs: (onWake) =>
           new BackfillJobs({
-            ...{ backend, slot: settings.source.slot, source: sourceName(settings), warehouse, faults },
+            backend,
+            slot: settings.source.slot,
+            source: sourceName(settings),
+            warehouse,
+            faults,
             onWake,
           }),
         firstLoad,

@@ -1,7 +1,7 @@
 // Serves metrics, health and readiness of this process over HTTP, from what its roles tell and read.
 // Guarantees: an answer within a few seconds, whatever is away; nothing is read unless somebody asks, and then at most every
 // MAX_AGE_MS; the drivers stay in the roles' threads.
-import { readFileSync } from 'node:fs';
+
 import { parseListenAddress } from '../config/listen-address.ts';
 import { WalbridgeError } from '../fault/fault.ts';
 import { FreshReading } from '../ops/fresh-reading.ts';
@@ -12,6 +12,8 @@ import { type Readiness, readinessOf } from '../ops/readiness.ts';
 import { readingGauges } from '../ops/reading-gauges.ts';
 import { RoleBoard } from '../ops/role-board.ts';
 import type { RoleReport } from '../ops/role-report.ts';
+import { version } from '../text/version.ts';
+import { inTime } from './in-time.ts';
 import type { Logger } from './log.ts';
 import type { Role, RunningRole } from './role.ts';
 
@@ -109,22 +111,10 @@ export class OpsService {
     const all = await Promise.all(
       this.#running.map(async (role) => {
         const wanted = partsOf(role.role, this.#roles);
-        return inTime(role.read(wanted), () => silent(role.role, wanted));
+        return inTime(role.read(wanted), ANSWER_WITHIN_MS, () => silent(role.role, wanted));
       }),
     );
     return Object.assign({}, ...all) as Readings;
-  }
-}
-
-async function inTime<T>(work: Promise<T>, otherwise: () => T): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<T>((resolve) => {
-    timer = setTimeout(() => resolve(otherwise()), ANSWER_WITHIN_MS);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
@@ -151,7 +141,3 @@ function occupied(listen: string, error: unknown): WalbridgeError {
     { cause: error },
   );
 }
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};

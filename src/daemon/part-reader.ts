@@ -22,8 +22,8 @@ import type { Warehouse } from '../warehouse/session.ts';
 import { readLastVerifications } from '../warehouse/verification-store.ts';
 import { readWatermarks } from '../warehouse/watermark.ts';
 import { openQueueBackend, sourceOf, warehouseOf } from './connections.ts';
+import { inTime } from './in-time.ts';
 import type { LoadedMappings } from './load-mappings.ts';
-import { FaultLog, type Logger } from './log.ts';
 
 /** Well within a scrape's usual 10 seconds, and the 5 that a probe should be given. */
 const ANSWER_WITHIN_MS = 2000;
@@ -42,12 +42,12 @@ export class PartReader {
   /** Oldest first, within the window. */
   #health: { readonly at: number; readonly health: SlotHealth }[] = [];
 
-  constructor(settings: Settings, loaded: LoadedMappings, log: Logger) {
+  constructor(settings: Settings, loaded: LoadedMappings) {
     this.#settings = settings;
     this.#loaded = loaded;
     this.#slot = new SlotReader(sourceOf(settings), settings.source.slot, ANSWER_WITHIN_MS);
     // The role itself tells the log of its queue's server; a second voice would say everything twice.
-    const backend = openQueueBackend(settings, new FaultLog(log.child({}, { level: 'silent' })));
+    const backend = openQueueBackend(settings, { report: () => undefined });
     this.#queues = loaded.lanes.map((lane) => new LaneQueueReader(backend, lane));
   }
 
@@ -71,18 +71,14 @@ export class PartReader {
       pending = read().finally(() => this.#pending.delete(part));
       this.#pending.set(part, pending);
     }
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(silent(part)), ANSWER_WITHIN_MS);
-    });
+    const late = () => {
+      throw silent(part);
+    };
     try {
-      return { is: 'up', found: await Promise.race([pending, late]) } as PartReading<P>;
+      return { is: 'up', found: await inTime(pending, ANSWER_WITHIN_MS, late) } as PartReading<P>;
     } catch (error) {
       const { code, what } = asWalbridgeError(error);
       return { is: 'down', trouble: { code, what } };
-    } finally {
-      clearTimeout(timer);
-      pending.catch(() => undefined);
     }
   }
 

@@ -38,7 +38,7 @@ parentPort?.on('message', async (message: ToRole) => {
 try {
   const loading = loadMappings(settings);
   reader = loading.then(
-    (loaded) => new PartReader(settings, loaded, log),
+    (loaded) => new PartReader(settings, loaded),
     () => null,
   );
   const loaded = await loading;

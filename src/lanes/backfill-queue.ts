@@ -2,7 +2,7 @@
 // Guarantees: a job carries no work but the name of a request that stands in the warehouse's control table: lost, doubled or handed
 // to two daemons, it changes nothing. Jobs that have ended are kept for a week, a hundred at most.
 import { z } from 'zod';
-import { type JobQueue, type Patience, type QueueBackend, queueFault } from './queue-backend.ts';
+import { type JobQueue, type QueueBackend, queueFault } from './queue-backend.ts';
 
 /** BullMQ's name of the queue: bridges that share a server and a prefix differ in their slots. */
 export function backfillQueueName(slot: string): string {
@@ -43,17 +43,17 @@ export class BackfillQueue {
     this.#source = source;
   }
 
-  /** `source` names the source and slot. Throws WB5001. */
+  /** `source` names the source and slot. `migrate`: as for `openQueue`. Throws WB5001. */
   static async open(
     backend: QueueBackend,
     slot: string,
     source: string,
-    patience: Patience,
+    migrate: boolean,
   ): Promise<BackfillQueue> {
     try {
       const name = backfillQueueName(slot);
       return new BackfillQueue(
-        await backend.openQueue<BackfillJobData, BackfillJobResult>(name, patience),
+        await backend.openQueue<BackfillJobData, BackfillJobResult>(name, migrate),
         source,
       );
     } catch (error) {

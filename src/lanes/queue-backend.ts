@@ -44,7 +44,7 @@ export type LaneJobEvents = QueueEvents<SettledValue>;
 export type LaneJobWorker = JobWorker<LaneJobData, SettledValue>;
 
 /** What becomes of a call while the server is away: a daemon's waits until it is back, a command's fails within seconds. */
-export type Patience = 'daemon' | 'command';
+type Patience = 'daemon' | 'command';
 
 const COMMAND_WITHIN_MS = 5_000;
 
@@ -54,7 +54,6 @@ export class QueueBackend {
   readonly #onError: (fault: WalbridgeError) => void;
   readonly #patience: Patience;
 
-  /** `patience`: of the queues that are opened without another. */
   constructor(
     settings: QueueBackendSettings,
     onError: (fault: WalbridgeError) => void,
@@ -65,22 +64,18 @@ export class QueueBackend {
     this.#patience = patience;
   }
 
-  /**
-   * Opens a queue, creating BullMQ's schema where it is missing; nothing else may open a fresh schema meanwhile. With
-   * `patience` 'command' given here it has to be there.
-   */
+  /** Opens a queue. `migrate`: BullMQ's schema is made where it is missing; nothing else may open a fresh schema meanwhile. */
   async openQueue<Data = LaneJobData, Result = SettledValue>(
     name: string,
-    patience?: Patience,
+    migrate = true,
   ): Promise<JobQueue<Data, Result>> {
-    const how = patience ?? this.#patience;
     const queue =
       this.#settings.kind === 'redis'
         ? new Queue(name, {
-            connection: redisConnection(this.#settings.url, how),
+            connection: redisConnection(this.#settings.url, this.#patience),
             prefix: this.#settings.prefix,
           })
-        : new Queue(name, { connection: this.#postgres(patience !== 'command', how) }, createPostgresBackend);
+        : new Queue(name, { connection: this.#postgres(migrate, this.#patience) }, createPostgresBackend);
     queue.on('error', (error) => this.#onError(queueFault(error)));
     try {
       await queue.waitUntilReady();

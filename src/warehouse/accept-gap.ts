@@ -2,7 +2,7 @@
 // Guarantees: only a backfill of all that is concerned does; a lane that has what the source has not any more is set back to what both
 // have, so that nothing the source writes from there on is left out; an audit row says so.
 import { formatLsn, formatPosition, type Lsn, wholeAt } from '../change/position.ts';
-import { lockAcknowledgementRecord, NO_GAP } from './acknowledgement-record.ts';
+import { lockAcknowledgementRecord, NO_GAP, slotParameter } from './acknowledgement-record.ts';
 import { recordAudit } from './audit.ts';
 import { controlTable } from './control-tables.ts';
 import { judgeBranch, type WrittenBy, writeSource } from './enter-source.ts';
@@ -39,7 +39,10 @@ export async function acceptGap(session: SqlSession, request: GapRequest): Promi
     entities === null || (missing ?? null)?.every((entity) => entities.includes(entity)) === true;
   if ((!isAll && record.gap === null) || !covers) return false;
   if (isAll) await writeSource(session, slot, source, { limit: confirmed, epoch: record.epoch + 1 }, lanes);
-  await session.batch(`UPDATE ${controlTable('slot')} SET ${NO_GAP} WHERE slot = ${quoteText(slot)};`);
+  await session.query(
+    `UPDATE ${controlTable('slot')} SET ${NO_GAP} WHERE slot = @slot;`,
+    slotParameter(slot),
+  );
   const back = isBack ? await setBack(session, lanes, branch.fork ?? 0n, confirmed, backfill) : [];
   await recordAudit(session, actor, 'accept gap', slot, {
     backfill,

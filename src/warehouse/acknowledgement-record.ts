@@ -46,7 +46,7 @@ interface RecordRow {
 const table = controlTable('slot');
 const COLUMNS =
   'CONVERT(varchar(20), acknowledged_lsn) AS acknowledged_lsn, rewinds, epoch, source_json, gap_code, gap_reason, gap_entities_json';
-/** Assignments of a new limit; its parameters are `limited`'s. */
+/** Assignments of a new limit; its parameters are `limitParameters`'s. */
 export const ACKNOWLEDGED =
   'acknowledged_lsn = @limit, acknowledged = @limit_text, acknowledged_at = SYSDATETIMEOFFSET()';
 /** Assignments after which nothing is missing. */
@@ -70,7 +70,11 @@ SELECT @slot, @system, @limit, @limit_text, SYSDATETIMEOFFSET(), 0
 WHERE NOT EXISTS (SELECT 1 FROM ${table} WITH (UPDLOCK, HOLDLOCK) WHERE slot = @slot);
 UPDATE ${table} SET system_identifier = @system, source_json = NULL, ${ACKNOWLEDGED}, ${NO_GAP} WHERE slot = @slot AND system_identifier <> @system;
 SELECT ${COLUMNS} FROM ${table} WHERE slot = @slot;`,
-    { ...named(slot), ...limited(confirmed), system: { type: 'varchar', value: systemIdentifier } },
+    {
+      ...slotParameter(slot),
+      ...limitParameters(confirmed),
+      system: { type: 'varchar', value: systemIdentifier },
+    },
   );
   return recordOf(rows[0]) ?? { limit: confirmed, rewinds: 0, epoch: 0, source: null, gap: null };
 }
@@ -82,7 +86,7 @@ export async function readAcknowledgementRecord(
 ): Promise<AcknowledgementRecord | null> {
   const { rows } = await session.query<RecordRow>(
     `SELECT ${COLUMNS} FROM ${table} WHERE slot = @slot;`,
-    named(slot),
+    slotParameter(slot),
   );
   return recordOf(rows[0]);
 }
@@ -94,7 +98,7 @@ export async function lockAcknowledgementRecord(
 ): Promise<AcknowledgementRecord | null> {
   const { rows } = await session.query<RecordRow>(
     `SELECT ${COLUMNS} FROM ${table} WITH (UPDLOCK, HOLDLOCK) WHERE slot = @slot;`,
-    named(slot),
+    slotParameter(slot),
   );
   return recordOf(rows[0]);
 }
@@ -111,8 +115,8 @@ export async function moveAcknowledgement(
   lanes: readonly LanePosition[],
 ): Promise<boolean> {
   const parameters: Record<string, SqlParameters[string]> = {
-    ...named(slot),
-    ...limited(limit),
+    ...slotParameter(slot),
+    ...limitParameters(limit),
     seen: { type: 'bigint', value: seen.limit },
     rewinds: { type: 'int', value: seen.rewinds },
     epoch: { type: 'int', value: seen.epoch },
@@ -143,7 +147,7 @@ export async function recordGap(session: SqlSession, slot: string, gap: Gap): Pr
   await session.query(
     `UPDATE ${table} SET gap_code = @code, gap_reason = @reason, gap_entities_json = @entities, gap_at = SYSDATETIMEOFFSET() WHERE slot = @slot AND (gap_code IS NULL OR @code = '${SOURCE_WENT_BACK}')`,
     {
-      ...named(slot),
+      ...slotParameter(slot),
       code: { type: 'varchar', value: gap.code },
       reason: { type: 'nvarchar', value: gap.reason.slice(0, LONGEST_REASON) },
       entities: { type: 'nvarchar', value: gap.entities === null ? null : JSON.stringify(gap.entities) },
@@ -153,13 +157,13 @@ export async function recordGap(session: SqlSession, slot: string, gap: Gap): Pr
 
 /** For a lane's rewind, in its transaction: whoever would move the record on has to look again. */
 export async function countRewind(session: SqlSession, slot: string): Promise<void> {
-  await session.query(`UPDATE ${table} SET rewinds = rewinds + 1 WHERE slot = @slot;`, named(slot));
+  await session.query(`UPDATE ${table} SET rewinds = rewinds + 1 WHERE slot = @slot;`, slotParameter(slot));
 }
 
 /** As its column is: of another type, the column would be converted and its index not be sought in. */
-export const named = (slot: string) => ({ slot: { type: 'varchar', value: slot } }) as const;
+export const slotParameter = (slot: string) => ({ slot: { type: 'varchar', value: slot } }) as const;
 
-export function limited(limit: Lsn): SqlParameters {
+export function limitParameters(limit: Lsn): SqlParameters {
   return {
     limit: { type: 'bigint', value: limit },
     limit_text: { type: 'varchar', value: formatLsn(limit) },

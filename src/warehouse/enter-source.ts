@@ -8,10 +8,10 @@ import { WalbridgeError } from '../fault/fault.ts';
 import {
   ACKNOWLEDGED,
   type AcknowledgementRecord,
-  limited,
-  named,
+  limitParameters,
   recordGap,
   registerSlot,
+  slotParameter,
 } from './acknowledgement-record.ts';
 import { controlTable } from './control-tables.ts';
 import { quoteTexts } from './identifier.ts';
@@ -108,8 +108,8 @@ export async function writeSource(
     `UPDATE ${controlTable('slot')} SET source_json = @source, epoch = @epoch WHERE slot = @slot;
 UPDATE ${controlTable('slot')} SET ${ACKNOWLEDGED} WHERE slot = @slot AND acknowledged_lsn <> @limit;`,
     {
-      ...named(slot),
-      ...limited(limit),
+      ...slotParameter(slot),
+      ...limitParameters(limit),
       source: { type: 'nvarchar', value: json },
       epoch: { type: 'int', value: epoch },
     },

@@ -12,7 +12,7 @@ import {
   wholeAt,
 } from '../change/position.ts';
 import { WalbridgeError } from '../fault/fault.ts';
-import { countRewind, lockAcknowledgementRecord } from './acknowledgement-record.ts';
+import { countRewind, lockAcknowledgementRecord, slotParameter } from './acknowledgement-record.ts';
 import { lockForTransaction } from './app-lock.ts';
 import {
   batchName,
@@ -125,7 +125,7 @@ async function reachable(
 FROM ${controlTable('batchLog')} AS b JOIN ${controlTable('slot')} AS s ON s.slot = @slot
 WHERE b.lane = @lane AND ${'lsn' in to ? after('to') : 'commit_time > CONVERT(datetimeoffset(6), @time)'} ORDER BY b.commit_lsn, b.ordinal;`,
     {
-      slot: { type: 'varchar', value: slot },
+      ...slotParameter(slot),
       lane: text(lane),
       ...('lsn' in to
         ? at('to', wholeAt(to.lsn))

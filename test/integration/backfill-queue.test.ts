@@ -1,16 +1,13 @@
 // The jobs of requests for backfills on real BullMQ, on Redis and on PostgreSQL: woken, shown, ended, lost, given back.
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { BackfillQueue, backfillQueueName } from '../../src/lanes/backfill-queue.ts';
 import { BackfillWorker } from '../../src/lanes/backfill-worker.ts';
 import { QueueBackend } from '../../src/lanes/queue-backend.ts';
 import { until } from './capture-recorder.ts';
-import { postgresBench, redisBench } from './queue-bench.ts';
+import { cleanupsAfterEach, postgresBench, redisBench } from './queue-bench.ts';
 
 const running = { state: 'running', rows: 5, estimated: 20, error: null } as const;
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+const cleanups = cleanupsAfterEach();
 
 describe.each([
   ['Redis', redisBench],
@@ -21,7 +18,7 @@ describe.each([
     const name = backfillQueueName('slot');
     const jobs = await bench.backend.openQueue(name);
     cleanups.push(() => jobs.close());
-    const queue = await BackfillQueue.open(bench.backend, 'slot', 'here/slot', 'command');
+    const queue = await BackfillQueue.open(bench.backend, 'slot', 'here/slot', false);
     cleanups.push(() => queue.close());
     const onWake = vi.fn<() => void>();
     const worker = (source = 'here/slot') => {
@@ -96,6 +93,6 @@ it.each([
   { kind: 'postgres', connectionString: 'postgresql://x:x@127.0.0.1:1/x', schema: 'x' },
 ] as const)('a command does not wait for a server that is away: $kind', async (settings) => {
   const faults = vi.fn();
-  const backend = new QueueBackend(settings, faults);
-  await expect(BackfillQueue.open(backend, 'slot', 'here/slot', 'command')).rejects.toThrow('WB5001');
+  const backend = new QueueBackend(settings, faults, 'command');
+  await expect(BackfillQueue.open(backend, 'slot', 'here/slot', false)).rejects.toThrow('WB5001');
 });

@@ -1,7 +1,7 @@
 // A lane on real BullMQ, on Redis and on PostgreSQL: order, restarts, gaps, losses and backpressure.
 
 import { getEventListeners } from 'node:events';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { ApplyOutcome, LaneBatch } from '../../src/change/batch.ts';
 import { comparePositions, ORIGIN, type Position, wholeAt } from '../../src/change/position.ts';
 import { WalbridgeError } from '../../src/fault/fault.ts';
@@ -9,7 +9,7 @@ import { type FeedLimits, LaneFeed } from '../../src/lanes/feed.ts';
 import { readHaltedBatch } from '../../src/lanes/halted-batch.ts';
 import { LaneQueue, laneQueueName, readLaneQueue } from '../../src/lanes/lane-queue.ts';
 import { LaneWorker } from '../../src/lanes/lane-worker.ts';
-import { postgresBench, redisBench } from './queue-bench.ts';
+import { cleanupsAfterEach, postgresBench, redisBench, silentEvents } from './queue-bench.ts';
 
 const limits: FeedLimits = {
   maxBatchRows: 100,
@@ -42,10 +42,7 @@ class AppliedLog {
 const transient = () =>
   new WalbridgeError({ code: 'WB6001', kind: 'transient', what: 'Away.', safe: '', next: '' });
 
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+const cleanups = cleanupsAfterEach();
 
 describe.each([
   ['Redis', redisBench],
@@ -79,13 +76,7 @@ describe.each([
         apply: async (batch) => (options.apply ? options.apply(batch, log) : log.apply(batch)),
         look: async (batch) => log.look(batch),
         backoff: { initialMs: 5, maximumMs: 20 },
-        events: {
-          settled: () => undefined,
-          retrying: () => undefined,
-          foreign: () => undefined,
-          halted,
-          released,
-        },
+        events: { ...silentEvents, halted, released },
       });
       cleanups.push(() => made.stop(1_000));
       return made;
@@ -343,13 +334,7 @@ describe.each([
       apply: async (batch) => theirLog.apply(batch),
       look: async () => null,
       backoff: { initialMs: 5, maximumMs: 20 },
-      events: {
-        settled: () => undefined,
-        retrying: () => undefined,
-        foreign: () => undefined,
-        halted: () => undefined,
-        released: () => undefined,
-      },
+      events: silentEvents,
     });
     await theirs.add(
       {

@@ -1,6 +1,5 @@
 // What is read of the parts for metrics: what the control tables say, and an answer in time from servers that are silent.
 import { createServer, type Server, type Socket } from 'node:net';
-import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadMappings } from '../../src/daemon/load-mappings.ts';
 import { PartReader } from '../../src/daemon/part-reader.ts';
@@ -9,7 +8,6 @@ import { recordGap, registerSlot } from '../../src/warehouse/acknowledgement-rec
 import { request } from './backfill-rig.ts';
 import { Bridge } from './types-bridge.ts';
 
-const log = pino({ level: 'silent' });
 let bridge: Bridge;
 let mute: Server;
 const held = new Set<Socket>();
@@ -33,7 +31,7 @@ afterAll(async () => {
 });
 
 const reader = async (settings = bridge.settings) =>
-  new PartReader(settings, await loadMappings(bridge.settings), log);
+  new PartReader(settings, await loadMappings(bridge.settings));
 
 const verified = (entity: string, state: string, at: string) =>
   bridge.rows(

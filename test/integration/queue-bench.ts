@@ -2,9 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
-import { inject } from 'vitest';
+import { afterEach, inject } from 'vitest';
 import { createQueue } from '../../sandbox/address.ts';
 import { laneQueueName } from '../../src/lanes/lane-queue.ts';
+import type { LaneWorkerOptions } from '../../src/lanes/lane-worker.ts';
 import { QueueBackend, type QueueBackendSettings } from '../../src/lanes/queue-backend.ts';
 
 export interface Bench {
@@ -13,6 +14,24 @@ export interface Bench {
   flush(): Promise<void>;
   /** From here on the queue's server refuses what a restart asks of it; resolves with what ends that. */
   refuse(): Promise<() => Promise<void>>;
+}
+
+/** Of a worker that nobody listens to. */
+export const silentEvents: LaneWorkerOptions['events'] = {
+  settled: () => undefined,
+  retrying: () => undefined,
+  halted: () => undefined,
+  released: () => undefined,
+  foreign: () => undefined,
+};
+
+/** What the tests of a file put into it is done after each of them, the last first. */
+export function cleanupsAfterEach(): (() => Promise<unknown>)[] {
+  const cleanups: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  });
+  return cleanups;
 }
 
 export async function redisBench(): Promise<Bench> {

@@ -13,6 +13,7 @@ import { LaneQueue } from '../../src/lanes/lane-queue.ts';
 import { LaneWorker } from '../../src/lanes/lane-worker.ts';
 import { QueueBackend } from '../../src/lanes/queue-backend.ts';
 import { until } from './capture-recorder.ts';
+import { silentEvents } from './queue-bench.ts';
 
 const servers: RedisServer[] = [];
 const sockets = new Set<Socket>();
@@ -73,13 +74,7 @@ it('a lane goes on when its Redis fails over to another, which may lack what was
     },
     look: async () => null,
     backoff: { initialMs: 20, maximumMs: 100 },
-    events: {
-      settled: () => undefined,
-      retrying: () => undefined,
-      halted: () => undefined,
-      released: () => undefined,
-      foreign: () => undefined,
-    },
+    events: silentEvents,
   });
   const commit = (lsn: bigint) => {
     feed.buffer.append(Buffer.from('x'));

@@ -35,14 +35,7 @@ const valuesOf = async (table: string) =>
     ({ id, v }) => `${id}${v}`,
   );
 
-/** Stops what is left of it, too. */
-const halted = async () => {
-  await until('capture to halt', () => bridge.fault !== null);
-  const fault = bridge.fault as { code: string; next: string };
-  await bridge.stop();
-  bridge.fault = null;
-  return fault;
-};
+const halted = () => bridge.halted();
 
 const inSource = async () =>
   (await bridge.source.query<{ id: number; v: string }>('SELECT id, v FROM busy ORDER BY id')).rows.map(

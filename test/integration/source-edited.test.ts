@@ -7,7 +7,6 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readStatus } from '../../src/daemon/status.ts';
 import { caughtUp, done, nothing, request, withControl } from './backfill-rig.ts';
-import { until } from './capture-recorder.ts';
 import { Bridge } from './types-bridge.ts';
 
 let bridge: Bridge;
@@ -39,13 +38,7 @@ beforeAll(async () => {
 
 afterAll(() => bridge?.close());
 
-const halted = async () => {
-  await until('capture to halt', () => bridge.fault !== null);
-  const fault = bridge.fault as { code: string; what: string; next: string };
-  await bridge.stop();
-  bridge.fault = null;
-  return fault;
-};
+const halted = () => bridge.halted();
 
 const confirmed = async () => {
   const { rows } = await bridge.source.query<{ lsn: string }>(

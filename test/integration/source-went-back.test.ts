@@ -60,13 +60,7 @@ const isStandbyOnRecord = async () => {
   return (JSON.parse(row!.json) as { isStandby: boolean }).isStandby;
 };
 
-const halted = async () => {
-  await until('capture to halt', () => bridge.fault !== null);
-  const fault = bridge.fault as { code: string; what: string; next: string };
-  await bridge.stop();
-  bridge.fault = null;
-  return fault;
-};
+const halted = () => bridge.halted();
 
 const bringBack = async (folder: string, how: 'same' | 'recovered' | 'standby') => {
   await branches.run(folder, how);

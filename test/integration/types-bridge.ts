@@ -151,6 +151,15 @@ export class Bridge {
     this.#roles = [];
   }
 
+  /** Resolves with the fault that ends a role, once everything has stopped. */
+  async halted(): Promise<{ code: string; what: string; next: string }> {
+    await until('a role to halt', () => this.fault !== null);
+    const fault = this.fault as { code: string; what: string; next: string };
+    await this.stop();
+    this.fault = null;
+    return fault;
+  }
+
   queue(): Promise<LaneQueueStatus> {
     return readLaneQueue(openQueueBackend(this.settings, new FaultLog(silent)), 'main');
   }
