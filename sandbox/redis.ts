@@ -39,7 +39,18 @@ async function startOn(port: number): Promise<RedisServer> {
   const server = await startGuarded(
     {
       command: 'redis-server',
-      args: [...`--port ${port} --bind 127.0.0.1 --appendonly no --dir`.split(' '), folder, '--save', ''],
+      args: [
+        '--port',
+        String(port),
+        '--bind',
+        '127.0.0.1',
+        '--dir',
+        folder,
+        '--save',
+        '',
+        '--appendonly',
+        'no',
+      ],
       folder,
       logFile: join(folder, 'server.log'),
       stopSignals: [

@@ -23,10 +23,32 @@ const noisePool = 65_536;
 const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 // Blanks, case, accents, wide characters and quotes: what a careless path between two databases changes.
 const words = [
-  ...'Acme|acme|Zürich|Łódź|naïve|O\'Hara|a"b|東京|🚀 rocket|ﬁnance|two\tcells|two\nlines|trailing |C:\\temp|%_[x]'.split(
-    '|',
-  ),
-  ...['', 'north', 'delta', 'prime', 'works', 'supply', 'metal', 'cloud', 'ocean', 'solar', 'river'],
+  'Acme',
+  'acme',
+  'Zürich',
+  'Łódź',
+  'naïve',
+  "O'Hara",
+  'a"b',
+  '東京',
+  '🚀 rocket',
+  'ﬁnance',
+  'two\tcells',
+  'two\nlines',
+  'trailing ',
+  'C:\\temp',
+  '%_[x]',
+  '',
+  'north',
+  'delta',
+  'prime',
+  'works',
+  'supply',
+  'metal',
+  'cloud',
+  'ocean',
+  'solar',
+  'river',
 ];
 
 export function createRandom(seed: number): Random {
